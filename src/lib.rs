@@ -1,0 +1,8 @@
+//! qos-operator keeps CAMARA Quality-on-Demand sessions as `QosSession` objects declare them.
+
+pub mod api;
+pub mod clock;
+pub mod private;
+pub mod qod;
+pub mod session;
+pub mod simulator;

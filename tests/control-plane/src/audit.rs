@@ -36,7 +36,7 @@ pub struct AuditEvent {
     pub subresource: String,
     /// Empty for what has no namespace.
     pub namespace: String,
-    /// Empty for lists and watches.
+    /// Empty for lists and watches, and for a `create` that was refused before its body was read.
     pub name: String,
     /// What the client calls itself.
     pub user_agent: String,

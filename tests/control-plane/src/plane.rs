@@ -14,7 +14,7 @@ use crate::binaries::Binaries;
 use crate::error::{Error, tail_of};
 use crate::guarded::{Guarded, Keeper};
 use crate::parts::{Layout, Ports};
-use crate::users::{ADMIN, Users, authority_of};
+use crate::users::{CONTROLLER_MANAGER, Users, authority_of};
 
 /// How long each step of the start may take. It takes a few seconds in all on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -103,8 +103,9 @@ impl Builder {
         let mut controller_manager =
             Server::start("kube-controller-manager", command, &layout, &keeper)?;
 
-        let admin = users.kubeconfig(&layout.folder, ADMIN)?;
-        let kubectl = || kubectl_with(&layout, &admin);
+        // As the user whose reads are left out of the audit log.
+        let kubeconfig = users.kubeconfig(&layout.folder, CONTROLLER_MANAGER)?;
+        let kubectl = || kubectl_with(&layout, &kubeconfig);
         let parts = &mut [&mut api_server, &mut etcd, &mut controller_manager];
         wait_for("readiness of the API server", parts, || ready(kubectl()))?;
         // Made by a controller: it shows that they work, and Pods need it.
@@ -372,4 +373,46 @@ fn kubectl_with(layout: &Layout, kubeconfig: &Path) -> Command {
         .env_remove("KUBECONFIG")
         .env_remove("KUBECACHEDIR");
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_another_program_took_is_known_as_such_so_that_others_are_tried() {
+        let binaries = Binaries::provide().unwrap();
+        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = other.local_addr().unwrap().port();
+        for taken in [
+            Ports {
+                etcd_client: taken,
+                ..Ports::free().unwrap()
+            },
+            Ports {
+                api_server: taken,
+                ..Ports::free().unwrap()
+            },
+        ] {
+            let error = Builder::default().start_on(taken, &binaries).unwrap_err();
+            assert!(error.is_port_taken(), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_ends_at_its_start_is_reported_with_the_end_of_its_log() {
+        let builder = ControlPlane::builder().api_server_flag("--no-such-flag");
+        let error = builder.start().unwrap_err();
+        assert!(
+            matches!(
+                &error,
+                Error::Ended {
+                    process: "kube-apiserver",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert!(error.to_string().contains("no-such-flag"), "{error}");
+    }
 }

@@ -185,11 +185,10 @@ impl Cache {
         let started = Instant::now();
         let log = self.folder.join(format!("{}.log", program.name));
         fs::write(&log, "").map_err(Error::at("writing", &log))?;
-        // In the same folder, so that the rename is one step. The name is this process's own: the compiler of a parent that was
-        // killed may still be writing to its own.
-        let partial = self
-            .folder
-            .join(format!(".{}.{}", program.name, std::process::id()));
+        // In the same folder, so that the rename is one step. What a killed build left there is no concern of `go build`, which
+        // would refuse to overwrite half a binary.
+        let partial = self.folder.join(format!(".{}.partial", program.name));
+        fs::remove_file(&partial).ok();
         let mut command = guarded(Path::new("go"), &log);
         command
             .current_dir(&module)

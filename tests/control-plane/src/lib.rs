@@ -25,6 +25,7 @@ mod error;
 mod guarded;
 mod parts;
 mod plane;
+mod server;
 mod users;
 
 pub use audit::AuditEvent;

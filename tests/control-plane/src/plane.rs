@@ -3,23 +3,19 @@
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::audit::{self, AuditEvent};
 use crate::binaries::Binaries;
-use crate::error::{Error, tail_of};
-use crate::guarded::{Guarded, Keeper};
+use crate::error::Error;
+use crate::guarded::Keeper;
 use crate::parts::{Layout, Ports};
+use crate::server::{Server, answers, kubectl_with, ready, wait_for};
 use crate::users::{CONTROLLER_MANAGER, Users, authority_of};
 
-/// How long each step of the start may take. It takes a few seconds in all on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(50);
 /// How often other ports are tried when one was taken between its choice and the server's start.
 const PORT_TRIES: usize = 5;
 
@@ -288,91 +284,6 @@ impl ControlPlane {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// One of the three, and where its log is.
-#[derive(Debug)]
-struct Server {
-    name: &'static str,
-    log: PathBuf,
-    process: Guarded,
-}
-
-impl Server {
-    fn start(
-        name: &'static str,
-        command: Command,
-        layout: &Layout,
-        keeper: &Keeper,
-    ) -> Result<Self, Error> {
-        Ok(Self {
-            name,
-            log: layout.log_of(name),
-            process: Guarded::spawn(command, Some(keeper))?,
-        })
-    }
-}
-
-/// Looks until there is an answer, one of the servers has ended, or [`PATIENCE`] is over. The first server is the one to blame
-/// for lateness.
-fn wait_for<T>(
-    what: &'static str,
-    servers: &mut [&mut Server],
-    mut look: impl FnMut() -> Option<T>,
-) -> Result<T, Error> {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return Ok(found);
-        }
-        for server in servers.iter_mut() {
-            if let Some(status) = server.process.ended()? {
-                return Err(Error::Ended {
-                    process: server.name,
-                    status,
-                    tail: tail_of(&server.log),
-                });
-            }
-        }
-        if started.elapsed() > PATIENCE {
-            return Err(Error::NotReady {
-                waited_for: what,
-                within: PATIENCE,
-                process: servers.first().map_or("", |server| server.name),
-                tail: servers
-                    .first()
-                    .map_or_else(String::new, |server| tail_of(&server.log)),
-            });
-        }
-        std::thread::sleep(PAUSE);
-    }
-}
-
-fn ready(kubectl: Command) -> Option<()> {
-    answers(kubectl, "/readyz")
-}
-
-/// Whether the API server answers a read with success.
-fn answers(mut kubectl: Command, path: &str) -> Option<()> {
-    let asked = kubectl
-        .args(["get", "--request-timeout=5s", "--raw", path])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    asked.is_ok_and(|status| status.success()).then_some(())
-}
-
-fn kubectl_with(layout: &Layout, kubeconfig: &Path) -> Command {
-    let mut command = Command::new(&layout.binaries.kubectl);
-    command
-        .arg("--kubeconfig")
-        .arg(kubeconfig)
-        // Discovery is cached below HOME.
-        .env("HOME", &layout.folder)
-        .env_remove("KUBECONFIG")
-        .env_remove("KUBECACHEDIR");
-    command
 }
 
 #[cfg(test)]

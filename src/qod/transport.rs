@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect;
 use url::Url;
 
-use super::classify::{self, Answer};
+use super::classify::{self, Answer, Body};
 use super::fault::{Fault, FaultClass, Reason};
 use super::generation::Operation;
 use super::session::AccessToken;
@@ -30,7 +31,8 @@ const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 ///   reads, which may be repeated, share those of `kept`;
 /// - a redirect would repeat it elsewhere: `redirect::Policy::none()`.
 ///
-/// A connection whose request timed out is dropped by hyper with the request (HTTP/1.1).
+/// A connection whose request timed out is dropped with the request. That is so with HTTP/1.1 only: one of HTTP/2 would be kept for
+/// others, dead as it may be, so `kept` does not speak it.
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
     fresh: reqwest::Client,
@@ -44,9 +46,8 @@ pub(super) struct Transport {
 pub(super) struct Received {
     status: u16,
     headers: HeaderMap,
-    body: Vec<u8>,
-    complete: bool,
-    received_at: k8s_openapi::jiff::Timestamp,
+    body: Read,
+    at: Timestamp,
 }
 
 impl Received {
@@ -54,9 +55,12 @@ impl Received {
         Answer {
             status: self.status,
             headers: &self.headers,
-            body: &self.body,
-            complete: self.complete,
-            received_at: self.received_at,
+            body: match &self.body {
+                Read::Whole(body) => Body::Whole(body),
+                Read::Lost => Body::Lost,
+                Read::TooLong => Body::TooLong,
+            },
+            received_at: self.at,
         }
     }
 }
@@ -65,7 +69,9 @@ impl Transport {
     pub(super) fn new(settings: Settings) -> Result<Self, SettingsError> {
         let builder = |keep: usize| {
             let mut headers = settings.extra_headers.expose().clone();
-            headers.values_mut().for_each(|value| value.set_sensitive(true));
+            headers
+                .values_mut()
+                .for_each(|value| value.set_sensitive(true));
             headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
             let mut builder = reqwest::Client::builder()
                 .user_agent(concat!("qos-operator/", env!("CARGO_PKG_VERSION")))
@@ -77,45 +83,72 @@ impl Transport {
                 .timeout(settings.request_timeout)
                 .pool_max_idle_per_host(keep)
                 .pool_idle_timeout(POOL_IDLE);
+            if keep > 0 {
+                builder = builder.http1_only();
+            }
             if let Some(bundle) = &settings.ca_bundle {
-                let certificates = reqwest::Certificate::from_pem_bundle(bundle).map_err(|_| SettingsError::CaBundle)?;
+                let certificates = reqwest::Certificate::from_pem_bundle(bundle)
+                    .map_err(|_| SettingsError::CaBundle)?;
                 if certificates.is_empty() {
                     return Err(SettingsError::CaBundle);
                 }
                 builder = builder.tls_certs_merge(certificates);
             }
-            builder.build().map_err(|_| if settings.ca_bundle.is_some() { SettingsError::CaBundle } else { SettingsError::Tls })
+            builder.build().map_err(|_| {
+                if settings.ca_bundle.is_some() {
+                    SettingsError::CaBundle
+                } else {
+                    SettingsError::Tls
+                }
+            })
         };
         let (fresh, kept) = (builder(0)?, builder(8)?);
         Ok(Self {
             fresh,
             kept,
-            profiles: settings.profiles_url.unwrap_or_else(|| settings.base_url.clone()),
+            profiles: settings
+                .profiles_url
+                .unwrap_or_else(|| settings.base_url.clone()),
             sessions: settings.base_url,
             clock: settings.clock,
         })
     }
 
     /// Sends the request once and reads the answer, whatever its status.
-    pub(super) async fn send(&self, operation: Operation, token: &AccessToken, request: Request) -> Result<Received, Fault> {
-        let client = if operation.has_effect() { &self.fresh } else { &self.kept };
+    pub(super) async fn send(
+        &self,
+        operation: Operation,
+        token: &AccessToken,
+        request: Request,
+    ) -> Result<Received, Fault> {
+        let client = if operation.has_effect() {
+            &self.fresh
+        } else {
+            &self.kept
+        };
         // A token that no header can hold is refused here; the provider could only do the same.
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
             .map_err(|_| Fault::new(FaultClass::Refused(Reason::Credentials)))?;
         bearer.set_sensitive(true);
-        let mut builder = client.request(request.method.clone(), self.url(&request)).header(AUTHORIZATION, bearer);
+        let mut builder = client
+            .request(request.method.clone(), self.url(&request))
+            .header(AUTHORIZATION, bearer);
         if let Some(body) = &request.body {
             builder = builder.json(body.expose());
         }
-        let mut response = builder.send().await.map_err(|error| unanswered(operation, &error))?;
-        let received_at = self.clock.now();
-        let (body, complete) = match read(&mut response).await {
-            Body::Whole(body) => (body, true),
-            Body::TooLong => (Vec::new(), true),
-            Body::Broken => (Vec::new(), false),
-        };
+        let mut response = builder
+            .send()
+            .await
+            .map_err(|error| unanswered(operation, &error))?;
+        let at = self.clock.now();
+        let body = read(&mut response).await;
         let headers = std::mem::take(response.headers_mut());
-        Ok(Received { status: response.status().as_u16(), headers, body, complete, received_at })
+        Ok(Received {
+            status: response.status().as_u16(),
+            headers,
+            body,
+            at,
+        })
     }
 
     fn url(&self, request: &Request) -> Url {
@@ -134,20 +167,20 @@ impl Transport {
     }
 }
 
-enum Body {
+enum Read {
     Whole(Vec<u8>),
     TooLong,
-    Broken,
+    Lost,
 }
 
-async fn read(response: &mut reqwest::Response) -> Body {
+async fn read(response: &mut reqwest::Response) -> Read {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > LARGEST_BODY => return Body::TooLong,
+            Ok(Some(chunk)) if body.len() + chunk.len() > LARGEST_BODY => return Read::TooLong,
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Body::Whole(body),
-            Err(_) => return Body::Broken,
+            Ok(None) => return Read::Whole(body),
+            Err(_) => return Read::Lost,
         }
     }
 }
@@ -162,5 +195,9 @@ fn unanswered(operation: Operation, error: &reqwest::Error) -> Fault {
         timeout = error.is_timeout(),
         "no answer from the provider"
     );
-    if error.is_connect() || error.is_builder() { Fault::new(FaultClass::Unavailable) } else { classify::lost(operation) }
+    if error.is_connect() || error.is_builder() {
+        Fault::new(FaultClass::Unavailable)
+    } else {
+        classify::lost(operation)
+    }
 }

@@ -7,6 +7,7 @@
 //!
 //! What all generations have in common is the neutral model: [`CreateSession`], [`SessionInfo`], [`QosProfile`].
 
+mod answer;
 pub mod classify;
 mod client;
 mod fault;
@@ -18,6 +19,7 @@ mod settings;
 mod transport;
 pub mod wire;
 
+pub use answer::{Answer, Body};
 pub use client::Client;
 pub use fault::{Fault, FaultClass, Field, Flip, Reason};
 pub use flow::Flow;

@@ -7,7 +7,8 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect;
 use url::Url;
 
-use super::classify::{self, Answer, Body};
+use super::answer::{Answer, Body};
+use super::classify;
 use super::fault::{Fault, FaultClass, Reason};
 use super::generation::Operation;
 use super::session::AccessToken;

@@ -1,0 +1,10 @@
+//! The QoD client against real sockets: the wire vectors, and the rules of HTTP.
+
+// What clippy allows in tests, it allows in their helpers only under this.
+#![cfg(test)]
+
+mod case;
+mod log;
+mod raw_server;
+mod transport;
+mod vectors;

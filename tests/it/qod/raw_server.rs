@@ -116,7 +116,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             }
             Reply::BytesThenNothing(bytes) => {
                 let _ = stream.write_all(&bytes).await;
-                tokio::time::sleep(Duration::from_secs(60)).await;
+                tokio::time::sleep(Duration::from_mins(1)).await;
                 return;
             }
             Reply::Reset | Reply::Rubbish => {

@@ -236,7 +236,7 @@ async fn a_retry_after_reaches_the_caller_whatever_the_fault() {
         .unwrap_err();
     assert_eq!(
         (fault.class, fault.retry_after),
-        (FaultClass::Unavailable, Some(Duration::from_secs(120)))
+        (FaultClass::Unavailable, Some(Duration::from_mins(2)))
     );
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use qos_operator::qod::{
     AccessToken, ApplicationServer, Client, CreateSession, Device, Fault, FaultClass, Generation,
-    Reason, SessionId, Settings,
+    Reason, SessionId, Settings, SettingsError,
 };
 
 use super::raw_server::{RawServer, Reply, answer};
@@ -297,4 +297,45 @@ async fn a_name_that_does_not_resolve_is_a_failure_before_anything_was_sent() {
         .await
         .unwrap_err();
     assert_eq!(fault.class, FaultClass::Unavailable);
+}
+
+#[test]
+fn a_ca_bundle_is_pem_certificates_or_refused() {
+    let with = |bundle: &str| {
+        let mut settings = Settings::new(
+            Generation::V0_10,
+            "https://api.example.com/qod/v0".parse().unwrap(),
+        );
+        settings.ca_bundle = Some(bundle.as_bytes().to_vec());
+        Client::new(settings).map(|_| ())
+    };
+    let good = rcgen::generate_simple_self_signed(vec!["api.example.com".to_owned()])
+        .unwrap()
+        .cert
+        .pem();
+    assert_eq!(with(&good), Ok(()));
+    for bad in [
+        "",
+        "no PEM",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        assert_eq!(with(bad), Err(SettingsError::CaBundle), "{bad}");
+    }
+}
+
+#[test]
+fn a_generation_that_is_not_spoken_is_refused_at_once() {
+    for generation in Generation::ALL
+        .into_iter()
+        .filter(|generation| !generation.is_supported())
+    {
+        let settings = Settings::new(
+            generation,
+            "https://api.example.com/qod/v0".parse().unwrap(),
+        );
+        assert_eq!(
+            Client::new(settings).map(|_| ()),
+            Err(SettingsError::Generation(generation))
+        );
+    }
 }

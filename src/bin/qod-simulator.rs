@@ -20,26 +20,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&args.log)
-        .map_err(|error| format!("--log: {error}"))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let filter = tracing_subscriber::EnvFilter::try_new(&args.log).map_err(|error| format!("--log: {error}"))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (builder, token) = args.builder()?;
     let simulator = builder.start().await?;
     println!("API:    {}", simulator.url());
     println!("admin:  {}", simulator.admin_url().unwrap_or_default());
     // The sandbox's token is public; one that was given is not ours to print.
-    let shown = if token.expose() == DEFAULT_TOKEN {
-        DEFAULT_TOKEN
-    } else {
-        "(as given)"
-    };
+    let shown = if token.expose() == DEFAULT_TOKEN { DEFAULT_TOKEN } else { "(as given)" };
     println!("token:  {shown}");
     tokio::select! {
         _ = terminate.recv() => {}

@@ -22,9 +22,7 @@ pub struct Asked {
 /// Reads the answer to a create, get or extend.
 pub fn session(shape: Shape, asked: Asked, answer: &Answer<'_>) -> Result<SessionInfo, Fault> {
     match answer.status {
-        200..=299 => shape
-            .session(answer.body.bytes())
-            .ok_or_else(|| unreadable(asked, answer)),
+        200..=299 => shape.session(answer.body.bytes()).ok_or_else(|| unreadable(asked, answer)),
         _ => Err(fault(asked, answer)),
     }
 }
@@ -42,11 +40,7 @@ pub fn released(asked: Asked, answer: &Answer<'_>) -> Result<(), Fault> {
 pub fn profiles(asked: Asked, answer: &Answer<'_>) -> Result<Vec<QosProfile>, Fault> {
     match answer.status {
         200..=299 => wire::profiles(answer.body.bytes()).ok_or_else(|| unreadable(asked, answer)),
-        404 if asked.operation == Operation::GetQosProfiles
-            && answer.code().as_deref() == Some("NOT_FOUND") =>
-        {
-            Ok(Vec::new())
-        }
+        404 if asked.operation == Operation::GetQosProfiles && answer.code().as_deref() == Some("NOT_FOUND") => Ok(Vec::new()),
         _ => Err(fault(asked, answer)),
     }
 }
@@ -61,11 +55,7 @@ pub fn profile(asked: Asked, answer: &Answer<'_>) -> Result<QosProfile, Fault> {
 
 /// A request whose answer never came, though it may have been sent.
 pub fn lost(operation: Operation) -> Fault {
-    Fault::new(if operation.has_effect() {
-        FaultClass::Ambiguous
-    } else {
-        FaultClass::Unavailable
-    })
+    Fault::new(if operation.has_effect() { FaultClass::Ambiguous } else { FaultClass::Unavailable })
 }
 
 /// A 2xx that says nothing of use.
@@ -75,10 +65,7 @@ fn unreadable(asked: Asked, answer: &Answer<'_>) -> Fault {
         (false, Body::Lost) => FaultClass::Unavailable,
         (false, Body::Whole(_) | Body::TooLong) => FaultClass::Unparseable,
     };
-    Fault {
-        status: Some(answer.status),
-        ..Fault::new(class)
-    }
+    Fault { status: Some(answer.status), ..Fault::new(class) }
 }
 
 /// Reads an answer that is no 2xx, to any operation. (To `GET /qos-profiles` it need not be a fault: see [`profiles`].)
@@ -98,9 +85,7 @@ fn class(asked: Asked, status: u16, code: Option<&str>) -> FaultClass {
         (401, _) => FaultClass::Refused(Reason::Credentials),
         (404, code) => not_found(asked.operation, code),
         // 0.9 and Telefónica's 0.10: "not implemented for the specified user device".
-        (501, Some("NOT_IMPLEMENTED")) if asked.operation == Operation::CreateSession => {
-            FaultClass::Refused(Reason::Device)
-        }
+        (501, Some("NOT_IMPLEMENTED")) if asked.operation == Operation::CreateSession => FaultClass::Refused(Reason::Device),
         (405 | 501, _) => FaultClass::NotSupported,
         (408, _) => FaultClass::Unavailable,
         (409, _) if asked.operation == Operation::CreateSession => FaultClass::Conflict,
@@ -116,10 +101,9 @@ fn class(asked: Asked, status: u16, code: Option<&str>) -> FaultClass {
 /// Only CAMARA's own word counts: any other 404 comes from something in front of the API.
 fn not_found(operation: Operation, code: Option<&str>) -> FaultClass {
     match (operation, code) {
-        (
-            Operation::GetSession | Operation::DeleteSession | Operation::ExtendQosSessionDuration,
-            Some("NOT_FOUND"),
-        ) => FaultClass::Gone,
+        (Operation::GetSession | Operation::DeleteSession | Operation::ExtendQosSessionDuration, Some("NOT_FOUND")) => {
+            FaultClass::Gone
+        }
         (Operation::GetQosProfile, Some("NOT_FOUND")) => FaultClass::Refused(Reason::Profile),
         (
             Operation::CreateSession | Operation::RetrieveSessions | Operation::RetrieveQosProfiles,
@@ -131,25 +115,19 @@ fn not_found(operation: Operation, code: Option<&str>) -> FaultClass {
 
 /// The reason of a 4xx that has no status of its own.
 fn reason(asked: Asked, status: u16, code: Option<&str>) -> Reason {
-    let names_device = matches!(
-        asked.operation,
-        Operation::CreateSession | Operation::RetrieveSessions | Operation::RetrieveQosProfiles
-    );
+    let names_device =
+        matches!(asked.operation, Operation::CreateSession | Operation::RetrieveSessions | Operation::RetrieveQosProfiles);
     match code {
         Some("QUALITY_ON_DEMAND.DURATION_OUT_OF_RANGE") => Reason::Duration,
-        Some("QUALITY_ON_DEMAND.QOS_PROFILE_NOT_APPLICABLE" | "UNSUPPORTED_QOS_PROFILE") => {
-            Reason::Profile
-        }
+        Some("QUALITY_ON_DEMAND.QOS_PROFILE_NOT_APPLICABLE" | "UNSUPPORTED_QOS_PROFILE") => Reason::Profile,
         Some("QUALITY_ON_DEMAND.SESSION_EXTENSION_NOT_ALLOWED") => Reason::State,
-        Some("UNNECESSARY_IDENTIFIER") => Reason::Identifier {
-            flip: asked.device_sent.then_some(Flip::OmitDevice),
-        },
-        Some("INVALID_TOKEN_CONTEXT") if names_device => Reason::Identifier {
-            flip: asked.device_sent.then_some(Flip::OmitDevice),
-        },
-        Some("MISSING_IDENTIFIER" | "UNIDENTIFIABLE_DEVICE") => Reason::Identifier {
-            flip: (!asked.device_sent).then_some(Flip::SendDevice),
-        },
+        Some("UNNECESSARY_IDENTIFIER") => Reason::Identifier { flip: asked.device_sent.then_some(Flip::OmitDevice) },
+        Some("INVALID_TOKEN_CONTEXT") if names_device => {
+            Reason::Identifier { flip: asked.device_sent.then_some(Flip::OmitDevice) }
+        }
+        Some("MISSING_IDENTIFIER" | "UNIDENTIFIABLE_DEVICE") => {
+            Reason::Identifier { flip: (!asked.device_sent).then_some(Flip::SendDevice) }
+        }
         Some(
             "DEVICE_NOT_FOUND"
             | "DEVICE_IDENTIFIERS_MISMATCH"
@@ -180,18 +158,12 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.clone(), value.parse().unwrap()))
-            .collect()
+        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
     }
 
     #[test]
     fn a_page_or_an_error_under_200_releases_nothing() {
-        let asked = Asked {
-            operation: Operation::DeleteSession,
-            device_sent: false,
-        };
+        let asked = Asked { operation: Operation::DeleteSession, device_sent: false };
         let html = headers(&[(CONTENT_TYPE, "text/html; charset=utf-8")]);
         let json = headers(&[(CONTENT_TYPE, "application/json")]);
         for (headers, body, good) in [
@@ -201,18 +173,9 @@ mod tests {
             (&json, Body::TooLong, false),
             (&html, Body::Whole(b"sign in"), false),
             (&json, Body::Whole(b" <!doctype html>"), false),
-            (
-                &json,
-                Body::Whole(br#"{"code":"NOT_FOUND","message":"x"}"#),
-                false,
-            ),
+            (&json, Body::Whole(br#"{"code":"NOT_FOUND","message":"x"}"#), false),
         ] {
-            let answer = Answer {
-                status: 200,
-                headers,
-                body,
-                received_at: Timestamp::UNIX_EPOCH,
-            };
+            let answer = Answer { status: 200, headers, body, received_at: Timestamp::UNIX_EPOCH };
             let result = released(asked, &answer);
             assert_eq!(result.is_ok(), good, "{body:?}");
             assert!(result.is_ok() || result.unwrap_err().class == FaultClass::Ambiguous);

@@ -24,14 +24,9 @@ impl Client {
     /// A client for that provider. Nothing is sent yet.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         settings.check()?;
-        let shape =
-            Shape::of(settings.generation).ok_or(SettingsError::Generation(settings.generation))?;
+        let shape = Shape::of(settings.generation).ok_or(SettingsError::Generation(settings.generation))?;
         let generation = settings.generation;
-        Ok(Self {
-            generation,
-            shape,
-            transport: Transport::new(settings)?,
-        })
+        Ok(Self { generation, shape, transport: Transport::new(settings)? })
     }
 
     /// The generation of the API that it speaks.
@@ -41,30 +36,16 @@ impl Client {
 
     /// `POST /sessions`. [`FaultClass::Ambiguous`](super::FaultClass::Ambiguous) means that a session may have been created, and
     /// no other fault does.
-    pub async fn create_session(
-        &self,
-        token: &AccessToken,
-        request: &CreateSession,
-    ) -> Result<SessionInfo, Fault> {
+    pub async fn create_session(&self, token: &AccessToken, request: &CreateSession) -> Result<SessionInfo, Fault> {
         let asked = self.asked(Operation::CreateSession, true)?;
-        let received = self
-            .transport
-            .send(asked.operation, token, self.shape.create(request)?)
-            .await?;
+        let received = self.transport.send(asked.operation, token, self.shape.create(request)?).await?;
         classify::session(self.shape, asked, &received.answer())
     }
 
     /// `GET /sessions/{sessionId}`. Providers exist that answer for any id: see [`SessionInfo::flow_matches`].
-    pub async fn get_session(
-        &self,
-        token: &AccessToken,
-        id: &SessionId,
-    ) -> Result<SessionInfo, Fault> {
+    pub async fn get_session(&self, token: &AccessToken, id: &SessionId) -> Result<SessionInfo, Fault> {
         let asked = self.asked(Operation::GetSession, false)?;
-        let received = self
-            .transport
-            .send(asked.operation, token, wire::get(id)?)
-            .await?;
+        let received = self.transport.send(asked.operation, token, wire::get(id)?).await?;
         classify::session(self.shape, asked, &received.answer())
     }
 
@@ -72,10 +53,7 @@ impl Client {
     /// [`Ambiguous`](super::FaultClass::Ambiguous) one; then [`Gone`](super::FaultClass::Gone) is a success too.
     pub async fn delete_session(&self, token: &AccessToken, id: &SessionId) -> Result<(), Fault> {
         let asked = self.asked(Operation::DeleteSession, false)?;
-        let received = self
-            .transport
-            .send(asked.operation, token, wire::delete(id)?)
-            .await?;
+        let received = self.transport.send(asked.operation, token, wire::delete(id)?).await?;
         classify::released(asked, &received.answer())
     }
 
@@ -88,56 +66,31 @@ impl Client {
         additional_seconds: i64,
     ) -> Result<SessionInfo, Fault> {
         let asked = self.asked(Operation::ExtendQosSessionDuration, false)?;
-        let received = self
-            .transport
-            .send(
-                asked.operation,
-                token,
-                self.shape.extend(id, additional_seconds)?,
-            )
-            .await?;
+        let received = self.transport.send(asked.operation, token, self.shape.extend(id, additional_seconds)?).await?;
         classify::session(self.shape, asked, &received.answer())
     }
 
     /// `GET /qos-profiles` (0.9, 0.10), all of them. 404 `NOT_FOUND` is the empty list.
     pub async fn get_qos_profiles(&self, token: &AccessToken) -> Result<Vec<QosProfile>, Fault> {
-        self.get_qos_profiles_matching(token, &ProfileFilter::default())
-            .await
+        self.get_qos_profiles_matching(token, &ProfileFilter::default()).await
     }
 
     /// `GET /qos-profiles` (0.9, 0.10), those that the filter lets through.
-    pub async fn get_qos_profiles_matching(
-        &self,
-        token: &AccessToken,
-        filter: &ProfileFilter,
-    ) -> Result<Vec<QosProfile>, Fault> {
+    pub async fn get_qos_profiles_matching(&self, token: &AccessToken, filter: &ProfileFilter) -> Result<Vec<QosProfile>, Fault> {
         let asked = self.asked(Operation::GetQosProfiles, false)?;
-        let received = self
-            .transport
-            .send(asked.operation, token, wire::list_profiles(filter))
-            .await?;
+        let received = self.transport.send(asked.operation, token, wire::list_profiles(filter)).await?;
         classify::profiles(asked, &received.answer())
     }
 
     /// `GET /qos-profiles/{name}`. `Refused(Profile)` where there is none of that name.
-    pub async fn get_qos_profile(
-        &self,
-        token: &AccessToken,
-        name: &str,
-    ) -> Result<QosProfile, Fault> {
+    pub async fn get_qos_profile(&self, token: &AccessToken, name: &str) -> Result<QosProfile, Fault> {
         let asked = self.asked(Operation::GetQosProfile, false)?;
-        let received = self
-            .transport
-            .send(asked.operation, token, wire::get_profile(name)?)
-            .await?;
+        let received = self.transport.send(asked.operation, token, wire::get_profile(name)?).await?;
         classify::profile(asked, &received.answer())
     }
 
     fn asked(&self, operation: Operation, device_sent: bool) -> Result<Asked, Fault> {
         self.generation.require(operation)?;
-        Ok(Asked {
-            operation,
-            device_sent,
-        })
+        Ok(Asked { operation, device_sent })
     }
 }

@@ -101,12 +101,7 @@ pub enum Field {
 impl Fault {
     /// A fault of that class, with no answer behind it.
     pub const fn new(class: FaultClass) -> Self {
-        Self {
-            class,
-            status: None,
-            code: None,
-            retry_after: None,
-        }
+        Self { class, status: None, code: None, retry_after: None }
     }
 
     /// The API cannot say this; nothing was sent.
@@ -144,12 +139,10 @@ impl Reason {
             Self::Duration => "the provider refused the duration",
             Self::Profile => "the provider refused the QoS profile",
             Self::Device => "the provider refused the device",
-            Self::Identifier {
-                flip: Some(Flip::SendDevice),
-            } => "the provider wants the device in the request",
-            Self::Identifier {
-                flip: Some(Flip::OmitDevice),
-            } => "the provider wants no device in the request, the token names it",
+            Self::Identifier { flip: Some(Flip::SendDevice) } => "the provider wants the device in the request",
+            Self::Identifier { flip: Some(Flip::OmitDevice) } => {
+                "the provider wants no device in the request, the token names it"
+            }
             Self::Identifier { flip: None } => "the provider refused the device in the request",
             Self::Callback => "the provider refused the notification target or its credential",
             Self::State => "the state of the session does not allow it",
@@ -167,19 +160,13 @@ impl fmt::Display for Fault {
                 return write!(f, "the API cannot express this {field}: {why}");
             }
             FaultClass::Gone => f.write_str("the provider knows no such session"),
-            FaultClass::GatewayNotFound => {
-                f.write_str("something in front of the API answered, not the API: check the URL")
-            }
+            FaultClass::GatewayNotFound => f.write_str("something in front of the API answered, not the API: check the URL"),
             FaultClass::Conflict => f.write_str("another session holds the device and flow"),
             FaultClass::Refused(reason) => f.write_str(reason.sentence()),
             FaultClass::RateLimited => f.write_str("the provider limits the rate of requests"),
             FaultClass::NotSupported => f.write_str("the provider does not offer this operation"),
-            FaultClass::Unavailable => f.write_str(
-                "the provider cannot be reached or cannot answer now, nothing was changed",
-            ),
-            FaultClass::Ambiguous => {
-                f.write_str("the outcome is unknown, the request may have taken effect")
-            }
+            FaultClass::Unavailable => f.write_str("the provider cannot be reached or cannot answer now, nothing was changed"),
+            FaultClass::Ambiguous => f.write_str("the outcome is unknown, the request may have taken effect"),
             FaultClass::Unparseable => f.write_str("the answer is none of the QoD API"),
         }?;
         match (self.status, &self.code) {
@@ -199,19 +186,10 @@ mod tests {
         let mut fault = Fault::new(FaultClass::Refused(Reason::Credentials));
         assert_eq!(fault.to_string(), "the provider refused the credentials");
         fault.status = Some(401);
-        assert_eq!(
-            fault.to_string(),
-            "the provider refused the credentials (401)"
-        );
+        assert_eq!(fault.to_string(), "the provider refused the credentials (401)");
         fault.code = Some("UNAUTHENTICATED".to_owned());
-        assert_eq!(
-            fault.to_string(),
-            "the provider refused the credentials (401 UNAUTHENTICATED)"
-        );
+        assert_eq!(fault.to_string(), "the provider refused the credentials (401 UNAUTHENTICATED)");
         let fault = Fault::not_expressible(Field::Duration, "at most 86400 s");
-        assert_eq!(
-            fault.to_string(),
-            "the API cannot express this duration: at most 86400 s"
-        );
+        assert_eq!(fault.to_string(), "the API cannot express this duration: at most 86400 s");
     }
 }

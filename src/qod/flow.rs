@@ -36,49 +36,23 @@ impl EchoedFlow {
         device_matches(&self.device, &sent.device)
             && server_matches(&self.application_server, &sent.application_server)
             && ports_match(self.device_ports.as_ref(), sent.device_ports.as_ref())
-            && ports_match(
-                self.application_server_ports.as_ref(),
-                sent.application_server_ports.as_ref(),
-            )
-            && self
-                .qos_profile
-                .as_ref()
-                .is_none_or(|profile| *profile == sent.qos_profile)
+            && ports_match(self.application_server_ports.as_ref(), sent.application_server_ports.as_ref())
+            && self.qos_profile.as_ref().is_none_or(|profile| *profile == sent.qos_profile)
     }
 }
 
 /// Each identifier that both name must be the same. One that only the provider names says nothing: it may know the device by
 /// others than were sent.
 fn device_matches(echoed: &Device, sent: &Device) -> bool {
-    same(
-        echoed.phone_number.as_ref(),
-        sent.phone_number.as_ref(),
-        |one, other| one.expose().trim_start_matches('+') == other.expose().trim_start_matches('+'),
-    ) && same(
-        echoed.network_access_identifier.as_ref(),
-        sent.network_access_identifier.as_ref(),
-        |one, other| one.expose().eq_ignore_ascii_case(other.expose()),
-    ) && same(
-        echoed.ipv4_address.as_ref(),
-        sent.ipv4_address.as_ref(),
-        |one, other| {
-            one.public_address == other.public_address
-                && same(
-                    one.private_address.as_ref(),
-                    other.private_address.as_ref(),
-                    PartialEq::eq,
-                )
-                && same(
-                    one.public_port.as_ref(),
-                    other.public_port.as_ref(),
-                    PartialEq::eq,
-                )
-        },
-    ) && same(
-        echoed.ipv6_address.as_ref(),
-        sent.ipv6_address.as_ref(),
-        PartialEq::eq,
-    )
+    same(echoed.phone_number.as_ref(), sent.phone_number.as_ref(), |one, other| {
+        one.expose().trim_start_matches('+') == other.expose().trim_start_matches('+')
+    }) && same(echoed.network_access_identifier.as_ref(), sent.network_access_identifier.as_ref(), |one, other| {
+        one.expose().eq_ignore_ascii_case(other.expose())
+    }) && same(echoed.ipv4_address.as_ref(), sent.ipv4_address.as_ref(), |one, other| {
+        one.public_address == other.public_address
+            && same(one.private_address.as_ref(), other.private_address.as_ref(), PartialEq::eq)
+            && same(one.public_port.as_ref(), other.public_port.as_ref(), PartialEq::eq)
+    }) && same(echoed.ipv6_address.as_ref(), sent.ipv6_address.as_ref(), PartialEq::eq)
 }
 
 fn same<T>(one: Option<&T>, other: Option<&T>, equal: impl Fn(&T, &T) -> bool) -> bool {
@@ -94,18 +68,12 @@ fn server_matches(echoed: &ApplicationServer, sent: &ApplicationServer) -> bool 
     let sent: Vec<_> = texts(sent).map(|text| (text, network(text))).collect();
     texts(echoed).all(|text| {
         let echoed = network(text);
-        sent.iter()
-            .any(|(as_sent, network)| *as_sent == text || (echoed.is_some() && *network == echoed))
+        sent.iter().any(|(as_sent, network)| *as_sent == text || (echoed.is_some() && *network == echoed))
     })
 }
 
 fn texts(server: &ApplicationServer) -> impl Iterator<Item = &str> {
-    server
-        .ipv4_address
-        .iter()
-        .chain(&server.ipv6_address)
-        .chain(&server.ip_addresses)
-        .map(String::as_str)
+    server.ipv4_address.iter().chain(&server.ipv6_address).chain(&server.ip_addresses).map(String::as_str)
 }
 
 fn network(text: &str) -> Option<IpNet> {
@@ -123,11 +91,7 @@ fn ports_match(echoed: Option<&PortsSpec>, sent: Option<&PortsSpec>) -> bool {
 /// The ports as ranges in order, none of which touches the next.
 fn ranges(spec: Option<&PortsSpec>) -> Vec<(u16, u16)> {
     let mut all: Vec<(u16, u16)> = spec.map_or_else(Vec::new, |spec| {
-        spec.ports
-            .iter()
-            .map(|port| (*port, *port))
-            .chain(spec.ranges.iter().map(|range| (range.from, range.to)))
-            .collect()
+        spec.ports.iter().map(|port| (*port, *port)).chain(spec.ranges.iter().map(|range| (range.from, range.to))).collect()
     });
     if all.is_empty() {
         all.push((0, u16::MAX));
@@ -145,9 +109,7 @@ fn ranges(spec: Option<&PortsSpec>) -> Vec<(u16, u16)> {
 
 /// A device's IPv6 address; the generations before 0.10 may write it with a prefix, of which the address part is taken.
 pub(super) fn ipv6_of(text: &str) -> Option<Ipv6Addr> {
-    text.split('/')
-        .next()
-        .and_then(|address| address.parse().ok())
+    text.split('/').next().and_then(|address| address.parse().ok())
 }
 
 #[cfg(test)]
@@ -157,19 +119,10 @@ mod tests {
 
     fn sent() -> Flow {
         Flow {
-            device: Device {
-                phone_number: Some("+447700900123".into()),
-                ..Device::default()
-            },
-            application_server: ApplicationServer {
-                ipv4_address: Some("198.51.100.10".into()),
-                ..ApplicationServer::default()
-            },
+            device: Device { phone_number: Some("+447700900123".into()), ..Device::default() },
+            application_server: ApplicationServer { ipv4_address: Some("198.51.100.10".into()), ..ApplicationServer::default() },
             device_ports: None,
-            application_server_ports: Some(PortsSpec {
-                ports: vec![443, 444],
-                ranges: vec![],
-            }),
+            application_server_ports: Some(PortsSpec { ports: vec![443, 444], ranges: vec![] }),
             qos_profile: "QOS_E".into(),
         }
     }
@@ -181,74 +134,26 @@ mod tests {
 
     #[test]
     fn each_field_that_says_something_else_is_a_contradiction() {
-        let other_phone = Device {
-            phone_number: Some("+447700900124".into()),
-            ..Device::default()
-        };
-        assert!(
-            !EchoedFlow {
-                device: other_phone,
-                ..EchoedFlow::default()
-            }
-            .matches(&sent())
-        );
-        let other_server = ApplicationServer {
-            ipv4_address: Some("198.51.100.0/24".into()),
-            ..ApplicationServer::default()
-        };
-        assert!(
-            !EchoedFlow {
-                application_server: other_server,
-                ..EchoedFlow::default()
-            }
-            .matches(&sent())
-        );
-        let ports = PortsSpec {
-            ports: vec![443],
-            ranges: vec![],
-        };
-        assert!(
-            !EchoedFlow {
-                application_server_ports: Some(ports.clone()),
-                ..EchoedFlow::default()
-            }
-            .matches(&sent())
-        );
-        assert!(
-            !EchoedFlow {
-                device_ports: Some(ports),
-                ..EchoedFlow::default()
-            }
-            .matches(&sent())
-        );
-        assert!(
-            !EchoedFlow {
-                qos_profile: Some("QOS_L".into()),
-                ..EchoedFlow::default()
-            }
-            .matches(&sent())
-        );
+        let other_phone = Device { phone_number: Some("+447700900124".into()), ..Device::default() };
+        assert!(!EchoedFlow { device: other_phone, ..EchoedFlow::default() }.matches(&sent()));
+        let other_server = ApplicationServer { ipv4_address: Some("198.51.100.0/24".into()), ..ApplicationServer::default() };
+        assert!(!EchoedFlow { application_server: other_server, ..EchoedFlow::default() }.matches(&sent()));
+        let ports = PortsSpec { ports: vec![443], ranges: vec![] };
+        assert!(!EchoedFlow { application_server_ports: Some(ports.clone()), ..EchoedFlow::default() }.matches(&sent()));
+        assert!(!EchoedFlow { device_ports: Some(ports), ..EchoedFlow::default() }.matches(&sent()));
+        assert!(!EchoedFlow { qos_profile: Some("QOS_L".into()), ..EchoedFlow::default() }.matches(&sent()));
     }
 
     #[test]
     fn the_same_flow_in_other_words_is_the_same() {
         let echoed = EchoedFlow {
-            device: Device {
-                phone_number: Some("447700900123".into()),
-                ..Device::default()
-            },
+            device: Device { phone_number: Some("447700900123".into()), ..Device::default() },
             application_server: ApplicationServer {
                 ipv4_address: Some("198.51.100.10/32".into()),
                 ..ApplicationServer::default()
             },
-            device_ports: Some(PortsSpec {
-                ports: vec![],
-                ranges: vec![PortRange { from: 0, to: 65535 }],
-            }),
-            application_server_ports: Some(PortsSpec {
-                ports: vec![],
-                ranges: vec![PortRange { from: 443, to: 444 }],
-            }),
+            device_ports: Some(PortsSpec { ports: vec![], ranges: vec![PortRange { from: 0, to: 65535 }] }),
+            application_server_ports: Some(PortsSpec { ports: vec![], ranges: vec![PortRange { from: 443, to: 444 }] }),
             qos_profile: Some("QOS_E".into()),
         };
         assert!(echoed.matches(&sent()));
@@ -267,27 +172,12 @@ mod tests {
             ipv6_address: Some("2001:db8::1/128".into()),
             ip_addresses: vec![],
         };
-        assert!(
-            EchoedFlow {
-                application_server: server,
-                ..EchoedFlow::default()
-            }
-            .matches(&sent)
-        );
+        assert!(EchoedFlow { application_server: server, ..EchoedFlow::default() }.matches(&sent));
     }
 
     #[test]
     fn an_identifier_that_only_the_provider_names_says_nothing() {
-        let device = Device {
-            network_access_identifier: Some("camera-12@iot.example.org".into()),
-            ..Device::default()
-        };
-        assert!(
-            EchoedFlow {
-                device,
-                ..EchoedFlow::default()
-            }
-            .matches(&sent())
-        );
+        let device = Device { network_access_identifier: Some("camera-12@iot.example.org".into()), ..Device::default() };
+        assert!(EchoedFlow { device, ..EchoedFlow::default() }.matches(&sent()));
     }
 }

@@ -8,10 +8,7 @@ use super::wire::Shape;
 
 /// A generation of CAMARA's QoD API. It is configured, never guessed: 0.8 to 0.10 share one base path, and so do 1.0 and 1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(
-    missing_docs,
-    reason = "each variant is the version that its name says"
-)]
+#[expect(missing_docs, reason = "each variant is the version that its name says")]
 pub enum Generation {
     V0_8,
     V0_9,
@@ -50,15 +47,7 @@ pub enum Operation {
 
 impl Generation {
     /// All generations, oldest first.
-    pub const ALL: [Self; 7] = [
-        Self::V0_8,
-        Self::V0_9,
-        Self::V0_10,
-        Self::V0_11,
-        Self::V1_0,
-        Self::V1_1,
-        Self::V1_2,
-    ];
+    pub const ALL: [Self; 7] = [Self::V0_8, Self::V0_9, Self::V0_10, Self::V0_11, Self::V1_0, Self::V1_1, Self::V1_2];
 
     /// The generation as it is written in settings, `v0.10` for instance.
     pub const fn as_str(self) -> &'static str {
@@ -96,10 +85,7 @@ impl Generation {
         if self.has(operation) {
             Ok(())
         } else {
-            Err(Fault::not_expressible(
-                Field::Operation,
-                "this generation of the API does not have it",
-            ))
+            Err(Fault::not_expressible(Field::Operation, "this generation of the API does not have it"))
         }
     }
 }
@@ -114,10 +100,7 @@ impl FromStr for Generation {
     type Err = UnknownGeneration;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|generation| generation.as_str() == text)
-            .ok_or(UnknownGeneration)
+        Self::ALL.into_iter().find(|generation| generation.as_str() == text).ok_or(UnknownGeneration)
     }
 }
 
@@ -139,10 +122,7 @@ impl Operation {
     /// Whether the operation changes something at the provider. Such a request is never sent twice, and when its answer is lost
     /// it may have taken effect.
     pub const fn has_effect(self) -> bool {
-        matches!(
-            self,
-            Self::CreateSession | Self::DeleteSession | Self::ExtendQosSessionDuration
-        )
+        matches!(self, Self::CreateSession | Self::DeleteSession | Self::ExtendQosSessionDuration)
     }
 }
 

@@ -26,7 +26,7 @@ pub use flow::Flow;
 pub use generation::{Generation, Operation, UnknownGeneration};
 pub use profile::{DurationCheck, ProfileFilter, ProfileStatus, QosProfile};
 pub use session::{
-    AccessToken, ApplicationServer, Callback, CreateSession, Device, DeviceIpv4, PortRange,
-    PortsSpec, QosStatus, SessionId, SessionInfo, StatusInfo,
+    AccessToken, ApplicationServer, Callback, CreateSession, Device, DeviceIpv4, PortRange, PortsSpec, QosStatus, SessionId,
+    SessionInfo, StatusInfo,
 };
 pub use settings::{Settings, SettingsError};

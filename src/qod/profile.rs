@@ -77,10 +77,7 @@ pub enum DurationCheck {
 impl QosProfile {
     /// Whether a new session may ask for it. A status that no generation has does not forbid it: the provider decides.
     pub const fn usable_for_new_session(&self) -> bool {
-        matches!(
-            self.status,
-            ProfileStatus::Active | ProfileStatus::Unknown(_)
-        )
+        matches!(self.status, ProfileStatus::Active | ProfileStatus::Unknown(_))
     }
 
     /// Holds a duration in seconds against the limits.

@@ -64,31 +64,15 @@ impl Settings {
     }
 
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        for url in [Some(&self.base_url), self.profiles_url.as_ref()]
-            .into_iter()
-            .flatten()
-        {
-            let plain = url.username().is_empty()
-                && url.password().is_none()
-                && url.query().is_none()
-                && url.fragment().is_none();
+        for url in [Some(&self.base_url), self.profiles_url.as_ref()].into_iter().flatten() {
+            let plain =
+                url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
             if !matches!(url.scheme(), "http" | "https") || !plain {
                 return Err(SettingsError::Url);
             }
         }
-        let ours = [
-            header::AUTHORIZATION,
-            header::HOST,
-            header::ACCEPT,
-            header::TRANSFER_ENCODING,
-            header::CONNECTION,
-        ];
-        if self
-            .extra_headers
-            .expose()
-            .keys()
-            .any(|name| ours.contains(name) || name.as_str().starts_with("content-"))
-        {
+        let ours = [header::AUTHORIZATION, header::HOST, header::ACCEPT, header::TRANSFER_ENCODING, header::CONNECTION];
+        if self.extra_headers.expose().keys().any(|name| ours.contains(name) || name.as_str().starts_with("content-")) {
             return Err(SettingsError::ExtraHeader);
         }
         Ok(())
@@ -115,15 +99,8 @@ mod tests {
 
     #[test]
     fn an_extra_header_cannot_replace_the_clients_own() {
-        for (name, good) in [
-            ("x-api-key", true),
-            ("authorization", false),
-            ("content-type", false),
-        ] {
-            let mut settings = Settings::new(
-                Generation::V0_10,
-                "https://api.example.com".parse().unwrap(),
-            );
+        for (name, good) in [("x-api-key", true), ("authorization", false), ("content-type", false)] {
+            let mut settings = Settings::new(Generation::V0_10, "https://api.example.com".parse().unwrap());
             let mut headers = HeaderMap::new();
             headers.insert(name, "secret-value".parse().unwrap());
             settings.extra_headers = Private::new(headers);

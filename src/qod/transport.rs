@@ -70,9 +70,7 @@ impl Transport {
     pub(super) fn new(settings: Settings) -> Result<Self, SettingsError> {
         let builder = |keep: usize| {
             let mut headers = settings.extra_headers.expose().clone();
-            headers
-                .values_mut()
-                .for_each(|value| value.set_sensitive(true));
+            headers.values_mut().for_each(|value| value.set_sensitive(true));
             headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
             let mut builder = reqwest::Client::builder()
                 .user_agent(concat!("qos-operator/", env!("CARGO_PKG_VERSION")))
@@ -88,68 +86,40 @@ impl Transport {
                 builder = builder.http1_only();
             }
             if let Some(bundle) = &settings.ca_bundle {
-                let certificates = reqwest::Certificate::from_pem_bundle(bundle)
-                    .map_err(|_| SettingsError::CaBundle)?;
+                let certificates = reqwest::Certificate::from_pem_bundle(bundle).map_err(|_| SettingsError::CaBundle)?;
                 if certificates.is_empty() {
                     return Err(SettingsError::CaBundle);
                 }
                 builder = builder.tls_certs_merge(certificates);
             }
-            builder.build().map_err(|_| {
-                if settings.ca_bundle.is_some() {
-                    SettingsError::CaBundle
-                } else {
-                    SettingsError::Tls
-                }
-            })
+            builder.build().map_err(|_| if settings.ca_bundle.is_some() { SettingsError::CaBundle } else { SettingsError::Tls })
         };
         let (fresh, kept) = (builder(0)?, builder(8)?);
         Ok(Self {
             fresh,
             kept,
-            profiles: settings
-                .profiles_url
-                .unwrap_or_else(|| settings.base_url.clone()),
+            profiles: settings.profiles_url.unwrap_or_else(|| settings.base_url.clone()),
             sessions: settings.base_url,
             clock: settings.clock,
         })
     }
 
     /// Sends the request once and reads the answer, whatever its status.
-    pub(super) async fn send(
-        &self,
-        operation: Operation,
-        token: &AccessToken,
-        request: Request,
-    ) -> Result<Received, Fault> {
-        let client = if operation.has_effect() {
-            &self.fresh
-        } else {
-            &self.kept
-        };
+    pub(super) async fn send(&self, operation: Operation, token: &AccessToken, request: Request) -> Result<Received, Fault> {
+        let client = if operation.has_effect() { &self.fresh } else { &self.kept };
         // A token that no header can hold is refused here; the provider could only do the same.
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
             .map_err(|_| Fault::new(FaultClass::Refused(Reason::Credentials)))?;
         bearer.set_sensitive(true);
-        let mut builder = client
-            .request(request.method.clone(), self.url(&request))
-            .header(AUTHORIZATION, bearer);
+        let mut builder = client.request(request.method.clone(), self.url(&request)).header(AUTHORIZATION, bearer);
         if let Some(body) = &request.body {
             builder = builder.json(body.expose());
         }
-        let mut response = builder
-            .send()
-            .await
-            .map_err(|error| unanswered(operation, &error))?;
+        let mut response = builder.send().await.map_err(|error| unanswered(operation, &error))?;
         let at = self.clock.now();
         let body = read(&mut response).await;
         let headers = std::mem::take(response.headers_mut());
-        Ok(Received {
-            status: response.status().as_u16(),
-            headers,
-            body,
-            at,
-        })
+        Ok(Received { status: response.status().as_u16(), headers, body, at })
     }
 
     fn url(&self, request: &Request) -> Url {
@@ -196,9 +166,5 @@ fn unanswered(operation: Operation, error: &reqwest::Error) -> Fault {
         timeout = error.is_timeout(),
         "no answer from the provider"
     );
-    if error.is_connect() || error.is_builder() {
-        Fault::new(FaultClass::Unavailable)
-    } else {
-        classify::lost(operation)
-    }
+    if error.is_connect() || error.is_builder() { Fault::new(FaultClass::Unavailable) } else { classify::lost(operation) }
 }

@@ -21,36 +21,20 @@ use crate::private::Private;
 pub fn router(admin: Admin) -> Router {
     let routes = Router::new()
         .route("/ledger", get(ledger))
-        .route(
-            "/sessions",
-            get(async |State(admin): State<Admin>| Json(admin.entries())),
-        )
+        .route("/sessions", get(async |State(admin): State<Admin>| Json(admin.entries())))
         .route("/sessions/{id}/terminate", post(terminate_one))
         .route("/sessions/{id}/vanish", post(vanish_one))
         .route("/terminate", post(terminate))
-        .route(
-            "/forget",
-            post(async |State(admin): State<Admin>| Json(json!({"lost": admin.forget()}))),
-        )
-        .route(
-            "/requests",
-            get(async |State(admin): State<Admin>| Json(admin.requests())),
-        )
+        .route("/forget", post(async |State(admin): State<Admin>| Json(json!({"lost": admin.forget()}))))
+        .route("/requests", get(async |State(admin): State<Admin>| Json(admin.requests())))
         .route("/clock", get(clock).post(advance))
-        .route(
-            "/settings",
-            get(async |State(admin): State<Admin>| shown(&admin.settings())).post(change),
-        )
+        .route("/settings", get(async |State(admin): State<Admin>| shown(&admin.settings())).post(change))
         .route("/faults", get(faults).post(add_faults).delete(clear_faults))
         .route("/tokens", post(tokens))
         .route("/reset", post(reset));
     let unknown = async || refused(StatusCode::NOT_FOUND, "no such path; see GET /admin");
     let index = get(async || Json(json!({"paths": PATHS})));
-    Router::new()
-        .route("/admin", index)
-        .nest("/admin", routes)
-        .fallback(unknown)
-        .with_state(admin)
+    Router::new().route("/admin", index).nest("/admin", routes).fallback(unknown).with_state(admin)
 }
 
 const PATHS: [&str; 17] = [
@@ -97,17 +81,9 @@ async fn ledger(State(admin): State<Admin>, Query(query): Query<LedgerQuery>) ->
         Some(_) => return refused(StatusCode::BAD_REQUEST, "format must be json or line"),
     };
     // The line is asked for when all is over.
-    let ledger = if query.at_end.unwrap_or(line) {
-        admin.ledger_at_end()
-    } else {
-        admin.ledger()
-    };
+    let ledger = if query.at_end.unwrap_or(line) { admin.ledger_at_end() } else { admin.ledger() };
     if line {
-        return (
-            [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-            format!("{ledger}\n"),
-        )
-            .into_response();
+        return ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{ledger}\n")).into_response();
     }
     let mut body = json!(ledger);
     body["clean"] = json!(ledger.clean());
@@ -199,25 +175,17 @@ async fn add_faults(State(admin): State<Admin>, body: axum::body::Bytes) -> Resp
         };
         let bad = |error: &dyn std::fmt::Display| Box::new(refused(StatusCode::BAD_REQUEST, &error));
         let parse = |value| {
-            let fault: Fault =
-                serde_json::from_value(value).map_err(|error| bad(&format!("fault: {error}")))?;
+            let fault: Fault = serde_json::from_value(value).map_err(|error| bad(&format!("fault: {error}")))?;
             fault.check().map_err(|error| bad(&error))?;
             Ok(fault)
         };
-        list.into_iter()
-            .map(parse)
-            .collect::<Result<Vec<_>, Box<Response>>>()
+        list.into_iter().map(parse).collect::<Result<Vec<_>, Box<Response>>>()
     };
     // All or none.
     match read_all() {
         Ok(list) => {
-            let added = list
-                .into_iter()
-                .try_for_each(|fault| admin.add_fault(fault));
-            added.map_or_else(
-                |error| refused(StatusCode::BAD_REQUEST, &error),
-                |()| Json(admin.faults()).into_response(),
-            )
+            let added = list.into_iter().try_for_each(|fault| admin.add_fault(fault));
+            added.map_or_else(|error| refused(StatusCode::BAD_REQUEST, &error), |()| Json(admin.faults()).into_response())
         }
         Err(response) => *response,
     }

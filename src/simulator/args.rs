@@ -18,21 +18,11 @@ use crate::private::Private;
 #[command(name = "qod-simulator", version, after_long_help = AFTER_HELP)]
 pub struct Args {
     /// Where the API listens; port 0 lets the kernel choose
-    #[arg(
-        long,
-        env = "QOD_SIMULATOR_LISTEN",
-        default_value = "127.0.0.1:9091",
-        value_name = "ADDRESS"
-    )]
+    #[arg(long, env = "QOD_SIMULATOR_LISTEN", default_value = "127.0.0.1:9091", value_name = "ADDRESS")]
     pub listen: SocketAddr,
 
     /// Where the admin API listens; keep it private: it needs no token
-    #[arg(
-        long,
-        env = "QOD_SIMULATOR_ADMIN_LISTEN",
-        default_value = "127.0.0.1:9092",
-        value_name = "ADDRESS"
-    )]
+    #[arg(long, env = "QOD_SIMULATOR_ADMIN_LISTEN", default_value = "127.0.0.1:9092", value_name = "ADDRESS")]
     pub admin_listen: SocketAddr,
 
     /// The path under which the API is; every other path answers a gateway's 404
@@ -81,12 +71,7 @@ pub struct Args {
     pub settings: Option<PathBuf>,
 
     /// What is logged, for example info, debug, or `qos_operator=trace`
-    #[arg(
-        long,
-        env = "QOD_SIMULATOR_LOG",
-        default_value = "info",
-        value_name = "FILTER"
-    )]
+    #[arg(long, env = "QOD_SIMULATOR_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
 }
 
@@ -101,19 +86,14 @@ All paths of the admin API: curl http://127.0.0.1:9092/admin";
 
 fn token(text: &str) -> Result<(Private<String>, String), &'static str> {
     match text.split_once('=') {
-        Some((token, client)) if !token.is_empty() && !client.is_empty() => {
-            Ok((Private::from(token), client.to_owned()))
-        }
+        Some((token, client)) if !token.is_empty() && !client.is_empty() => Ok((Private::from(token), client.to_owned())),
         // The text itself may be a token: it is not repeated.
         _ => Err("must be TOKEN=CLIENT"),
     }
 }
 
 fn factor(text: &str) -> Result<f64, &'static str> {
-    text.parse()
-        .ok()
-        .filter(|factor| (0.001..=100_000.0).contains(factor))
-        .ok_or("must be a number between 0.001 and 100000")
+    text.parse().ok().filter(|factor| (0.001..=100_000.0).contains(factor)).ok_or("must be a number between 0.001 and 100000")
 }
 
 /// Why a settings file cannot be used.
@@ -145,22 +125,15 @@ impl Args {
     pub fn settings(&self) -> Result<Settings, Error> {
         let mut settings = Settings::default();
         if let Some(path) = &self.settings {
-            let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
-                path: path.clone(),
-                source,
-            })?;
+            let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
             // JSON is YAML too.
-            let change = serde_saphyr::from_str(&text).map_err(|error| Error::Syntax {
-                path: path.clone(),
-                reason: error.to_string(),
-            })?;
+            let change =
+                serde_saphyr::from_str(&text).map_err(|error| Error::Syntax { path: path.clone(), reason: error.to_string() })?;
             settings = settings.merged(change)?;
         }
         settings.mode = self.mode.unwrap_or(settings.mode);
         settings.flavour = self.flavour.unwrap_or(settings.flavour);
-        settings.requested_delay_seconds = self
-            .requested_delay
-            .unwrap_or(settings.requested_delay_seconds);
+        settings.requested_delay_seconds = self.requested_delay.unwrap_or(settings.requested_delay_seconds);
         settings.retention_seconds = self.retention.unwrap_or(settings.retention_seconds);
         settings.granted_seconds = self.granted.or(settings.granted_seconds);
         settings.overlap = self.overlap.unwrap_or(settings.overlap);
@@ -179,10 +152,7 @@ impl Args {
         for (token, client) in &self.tokens {
             builder = builder.token(token.clone(), client);
         }
-        let first = self
-            .tokens
-            .first()
-            .map_or_else(|| Private::from(DEFAULT_TOKEN), |(token, _)| token.clone());
+        let first = self.tokens.first().map_or_else(|| Private::from(DEFAULT_TOKEN), |(token, _)| token.clone());
         Ok((builder, first))
     }
 }

@@ -35,10 +35,7 @@ pub(super) struct Gate {
 impl Gate {
     /// An open one.
     pub(super) fn new() -> Self {
-        Self {
-            wanted: watch::Sender::new(true),
-            open: watch::Sender::new(true),
-        }
+        Self { wanted: watch::Sender::new(true), open: watch::Sender::new(true) }
     }
 
     /// Opens or closes the port and returns when that is so.
@@ -55,12 +52,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Serves `router` on `listener` until `shutdown`, then lets the requests under way end.
-pub(super) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    gate: Gate,
-    shutdown: CancellationToken,
-) -> std::io::Result<()> {
+pub(super) async fn serve(listener: TcpListener, router: Router, gate: Gate, shutdown: CancellationToken) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     let connections = TaskTracker::new();
     let mut listener = Some(listener);
@@ -86,15 +78,11 @@ pub(super) async fn serve(
                 () = shutdown.cancelled() => break,
             });
         }
-        gate.open
-            .send_if_modified(|is| std::mem::replace(is, open) != open);
+        gate.open.send_if_modified(|is| std::mem::replace(is, open) != open);
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(SHUTDOWN_GRACE, connections.wait())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(SHUTDOWN_GRACE, connections.wait()).await.is_err() {
         period.cancel();
         connections.wait().await;
     }
@@ -131,18 +119,12 @@ async fn reopen(address: SocketAddr) -> TcpListener {
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    router: Router,
-    cut: CancellationToken,
-    shutdown: CancellationToken,
-) {
+async fn connection(stream: TcpStream, router: Router, cut: CancellationToken, shutdown: CancellationToken) {
     // Small answers, each waited for: no reason to hold them back.
     let _ = stream.set_nodelay(true);
     let service = TowerToHyperService::new(router.layer(Extension(Switch(cut.clone()))));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     let served = tokio::select! {
         biased;

@@ -73,9 +73,7 @@ pub struct Device {
 impl Device {
     /// A device with these identifiers.
     pub fn new(identifiers: impl IntoIterator<Item = Identifier>) -> Self {
-        Self {
-            identifiers: identifiers.into_iter().collect(),
-        }
+        Self { identifiers: identifiers.into_iter().collect() }
     }
 
     /// Whether both are one device: they have an identifier in common.
@@ -85,9 +83,7 @@ impl Device {
 
     /// The device as the admin API shows it, for example `phone …123`.
     pub fn masked(&self) -> String {
-        self.identifiers
-            .first()
-            .map_or_else(String::new, Identifier::masked)
+        self.identifiers.first().map_or_else(String::new, Identifier::masked)
     }
 }
 
@@ -126,28 +122,13 @@ pub struct SubscriberIpv4 {
 
 impl Subscriber {
     fn device(&self) -> Device {
-        let phone = self
-            .phone_number
-            .as_ref()
-            .map(|number| Identifier::phone(number.expose()));
-        let nai = self
-            .network_access_identifier
-            .as_ref()
-            .map(|nai| Identifier::network_access(nai.expose()));
-        let ipv6 = self
-            .ipv6_address
-            .as_ref()
-            .map(|address| Identifier::ipv6(*address.expose()));
+        let phone = self.phone_number.as_ref().map(|number| Identifier::phone(number.expose()));
+        let nai = self.network_access_identifier.as_ref().map(|nai| Identifier::network_access(nai.expose()));
+        let ipv6 = self.ipv6_address.as_ref().map(|address| Identifier::ipv6(*address.expose()));
         let ipv4 = self.ipv4_address.iter().flat_map(|v4| {
             let public = *v4.public_address.expose();
-            let private = v4
-                .private_address
-                .as_ref()
-                .map(|private| Identifier::Ipv4Private(public, *private.expose()));
-            private.into_iter().chain(
-                v4.public_port
-                    .map(|port| Identifier::Ipv4Port(public, port)),
-            )
+            let private = v4.private_address.as_ref().map(|private| Identifier::Ipv4Private(public, *private.expose()));
+            private.into_iter().chain(v4.public_port.map(|port| Identifier::Ipv4Port(public, port)))
         });
         Device::new(phone.into_iter().chain(nai).chain(ipv6).chain(ipv4))
     }
@@ -164,21 +145,10 @@ pub enum Unresolved {
 
 /// The device that a request means by `sent`. A subscriber's other identifiers come with it; identifiers of nobody make a device of
 /// their own, or, with `known_only`, are refused.
-pub fn resolve(
-    sent: &Device,
-    subscribers: &[Subscriber],
-    known_only: bool,
-) -> Result<Device, Unresolved> {
-    let mut found = subscribers
-        .iter()
-        .map(Subscriber::device)
-        .filter(|subscriber| subscriber.is(sent));
+pub fn resolve(sent: &Device, subscribers: &[Subscriber], known_only: bool) -> Result<Device, Unresolved> {
+    let mut found = subscribers.iter().map(Subscriber::device).filter(|subscriber| subscriber.is(sent));
     let Some(mut device) = found.next() else {
-        return if known_only {
-            Err(Unresolved::Unknown)
-        } else {
-            Ok(sent.clone())
-        };
+        return if known_only { Err(Unresolved::Unknown) } else { Ok(sent.clone()) };
     };
     if found.next().is_some() {
         return Err(Unresolved::Mismatch);
@@ -202,47 +172,17 @@ mod tests {
 
     #[test]
     fn all_identifiers_of_one_subscriber_are_one_device_and_ipv6_stands_for_its_64() {
-        let subscribers = [
-            subscriber("+447700900112", Some("2001:db8:0:1::1")),
-            subscriber("+447700900113", None),
-        ];
-        let by_phone = resolve(
-            &Device::new([Identifier::phone("447700900112")]),
-            &subscribers,
-            true,
-        )
-        .unwrap();
-        let by_ip = resolve(
-            &Device::new([Identifier::ipv6("2001:db8:0:1::77".parse().unwrap())]),
-            &subscribers,
-            true,
-        )
-        .unwrap();
-        let other = resolve(
-            &Device::new([Identifier::phone("+447700900113")]),
-            &subscribers,
-            true,
-        )
-        .unwrap();
+        let subscribers = [subscriber("+447700900112", Some("2001:db8:0:1::1")), subscriber("+447700900113", None)];
+        let by_phone = resolve(&Device::new([Identifier::phone("447700900112")]), &subscribers, true).unwrap();
+        let by_ip = resolve(&Device::new([Identifier::ipv6("2001:db8:0:1::77".parse().unwrap())]), &subscribers, true).unwrap();
+        let other = resolve(&Device::new([Identifier::phone("+447700900113")]), &subscribers, true).unwrap();
         assert!(by_phone.is(&by_ip));
         assert!(!by_phone.is(&other));
-        let both = Device::new([
-            Identifier::phone("+447700900113"),
-            Identifier::ipv6("2001:db8:0:1::1".parse().unwrap()),
-        ]);
-        assert_eq!(
-            resolve(&both, &subscribers, true),
-            Err(Unresolved::Mismatch)
-        );
+        let both = Device::new([Identifier::phone("+447700900113"), Identifier::ipv6("2001:db8:0:1::1".parse().unwrap())]);
+        assert_eq!(resolve(&both, &subscribers, true), Err(Unresolved::Mismatch));
         let stranger = Device::new([Identifier::phone("+447700900999")]);
-        assert_eq!(
-            resolve(&stranger, &subscribers, true),
-            Err(Unresolved::Unknown)
-        );
-        assert_eq!(
-            resolve(&stranger, &subscribers, false),
-            Ok(stranger.clone())
-        );
+        assert_eq!(resolve(&stranger, &subscribers, true), Err(Unresolved::Unknown));
+        assert_eq!(resolve(&stranger, &subscribers, false), Ok(stranger.clone()));
     }
 
     #[test]

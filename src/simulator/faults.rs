@@ -56,11 +56,7 @@ pub enum Effect {
 
 /// What happens to the call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase",
-    deny_unknown_fields
-)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum What {
     /// The connection is closed; nothing else happens.
     Refuse,
@@ -149,33 +145,17 @@ pub struct Invalid(&'static str);
 impl Fault {
     /// A fault that meets every call of `operation`.
     pub const fn new(operation: Target, what: What) -> Self {
-        Self {
-            operation,
-            what,
-            times: None,
-            skip: 0,
-            rate: None,
-            for_seconds: None,
-        }
+        Self { operation, what, times: None, skip: 0, rate: None, for_seconds: None }
     }
 
     /// A fault that meets the next call of `operation`.
     pub fn once(operation: Target, what: What) -> Self {
-        Self {
-            times: Some(1),
-            ..Self::new(operation, what)
-        }
+        Self { times: Some(1), ..Self::new(operation, what) }
     }
 
     /// A status with an error body in the API's form, without an effect.
     pub fn status(status: u16, code: &str) -> What {
-        What::Status {
-            status,
-            code: Some(code.to_owned()),
-            body: None,
-            headers: BTreeMap::new(),
-            effect: Effect::None,
-        }
+        What::Status { status, code: Some(code.to_owned()), body: None, headers: BTreeMap::new(), effect: Effect::None }
     }
 
     /// Refuses values that make no sense.
@@ -184,29 +164,18 @@ impl Fault {
         if self.rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)) {
             return Err(Invalid("rate must be between 0 and 1"));
         }
-        if self
-            .for_seconds
-            .is_some_and(|seconds| !(0..=1_000_000_000).contains(&seconds))
-        {
+        if self.for_seconds.is_some_and(|seconds| !(0..=1_000_000_000).contains(&seconds)) {
             return Err(Invalid("forSeconds must be 0 or more"));
         }
         match &self.what {
-            What::Late { seconds } if !(0..=1_000_000_000).contains(seconds) => {
-                Err(Invalid("late.seconds must be 0 or more"))
+            What::Late { seconds } if !(0..=1_000_000_000).contains(seconds) => Err(Invalid("late.seconds must be 0 or more")),
+            What::Delay { before_seconds, after_seconds } if !span(*before_seconds) || !span(*after_seconds) => {
+                Err(Invalid("delay: beforeSeconds and afterSeconds must be 0 or more"))
             }
-            What::Delay {
-                before_seconds,
-                after_seconds,
-            } if !span(*before_seconds) || !span(*after_seconds) => Err(Invalid(
-                "delay: beforeSeconds and afterSeconds must be 0 or more",
-            )),
-            What::Status { status, .. } if !(200..=599).contains(status) => {
-                Err(Invalid("status must be between 200 and 599"))
-            }
+            What::Status { status, .. } if !(200..=599).contains(status) => Err(Invalid("status must be between 200 and 599")),
             What::Status { headers, .. }
                 if headers.iter().any(|(name, value)| {
-                    axum::http::HeaderName::try_from(name).is_err()
-                        || axum::http::HeaderValue::try_from(value).is_err()
+                    axum::http::HeaderName::try_from(name).is_err() || axum::http::HeaderValue::try_from(value).is_err()
                 }) =>
             {
                 Err(Invalid("headers must be valid HTTP headers"))
@@ -237,17 +206,9 @@ impl Faults {
     }
 
     /// What happens to a call of `operation` at `now`; `chance` gives a number from 0 to 1.
-    pub fn meet(
-        &mut self,
-        operation: Operation,
-        now: Timestamp,
-        mut chance: impl FnMut() -> f64,
-    ) -> Option<What> {
+    pub fn meet(&mut self, operation: Operation, now: Timestamp, mut chance: impl FnMut() -> f64) -> Option<What> {
         self.0.retain(|(fault, since)| {
-            fault.times != Some(0)
-                && fault
-                    .for_seconds
-                    .is_none_or(|seconds| now < seconds_later(*since, seconds))
+            fault.times != Some(0) && fault.for_seconds.is_none_or(|seconds| now < seconds_later(*since, seconds))
         });
         for (fault, _) in &mut self.0 {
             if !fault.operation.meets(operation) {
@@ -285,20 +246,10 @@ mod tests {
     #[test]
     fn a_fault_meets_its_operation_as_often_as_it_says_after_those_it_lets_pass() {
         let mut faults = Faults::default();
-        faults.add(
-            parsed(json!({"operation": "get", "what": "dropAfter", "skip": 1, "times": 2})),
-            start(),
-        );
+        faults.add(parsed(json!({"operation": "get", "what": "dropAfter", "skip": 1, "times": 2})), start());
         let mut meet = |operation| faults.meet(operation, start(), || 0.0).is_some();
-        let met = [
-            Operation::Create,
-            Operation::Get,
-            Operation::Get,
-            Operation::Delete,
-            Operation::Get,
-            Operation::Get,
-        ]
-        .map(&mut meet);
+        let met =
+            [Operation::Create, Operation::Get, Operation::Get, Operation::Delete, Operation::Get, Operation::Get].map(&mut meet);
         assert_eq!(met, [false, false, true, false, true, false]);
     }
 
@@ -307,25 +258,18 @@ mod tests {
         let mut faults = Faults::default();
         faults.add(parsed(json!({"what": "refuse", "rate": 0.25})), start());
         faults.add(parsed(json!({"what": {"late": {"seconds": 3}}})), start());
-        assert_eq!(
-            faults.meet(Operation::Get, start(), || 0.2),
-            Some(What::Refuse)
-        );
-        assert_eq!(
-            faults.meet(Operation::Get, start(), || 0.25),
-            Some(What::Late { seconds: 3 })
-        );
+        assert_eq!(faults.meet(Operation::Get, start(), || 0.2), Some(What::Refuse));
+        assert_eq!(faults.meet(Operation::Get, start(), || 0.25), Some(What::Late { seconds: 3 }));
     }
 
     #[test]
     fn a_fault_with_an_end_is_gone_after_it() {
         let mut faults = Faults::default();
-        faults.add(parsed(json!({"operation": "create", "what": {"status": {"status": 409, "code": "CONFLICT"}}, "forSeconds": 600})), start());
-        let mut met = |seconds| {
-            faults
-                .meet(Operation::Create, seconds_later(start(), seconds), || 0.0)
-                .is_some()
-        };
+        faults.add(
+            parsed(json!({"operation": "create", "what": {"status": {"status": 409, "code": "CONFLICT"}}, "forSeconds": 600})),
+            start(),
+        );
+        let mut met = |seconds| faults.meet(Operation::Create, seconds_later(start(), seconds), || 0.0).is_some();
         assert_eq!([met(0), met(599), met(600)], [true, true, false]);
         assert!(faults.left().is_empty());
     }

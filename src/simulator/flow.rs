@@ -25,11 +25,7 @@ impl PortSet {
         let (Some(ours), Some(theirs)) = (&self.0, &other.0) else {
             return true;
         };
-        ours.iter().any(|a| {
-            theirs
-                .iter()
-                .any(|b| a.start() <= b.end() && b.start() <= a.end())
-        })
+        ours.iter().any(|a| theirs.iter().any(|b| a.start() <= b.end() && b.start() <= a.end()))
     }
 }
 
@@ -70,12 +66,7 @@ impl Flow {
         self.device.is(&other.device)
             && self.device_ports.meets(&other.device_ports)
             && self.server_ports.meets(&other.server_ports)
-            && self.servers.iter().any(|ours| {
-                other
-                    .servers
-                    .iter()
-                    .any(|theirs| ours.contains(theirs) || theirs.contains(ours))
-            })
+            && self.servers.iter().any(|ours| other.servers.iter().any(|theirs| ours.contains(theirs) || theirs.contains(ours)))
     }
 }
 
@@ -86,16 +77,8 @@ mod tests {
     use crate::private::Private;
 
     fn flow(phone: &str, servers: &[&str], device_ports: PortSet, server_ports: PortSet) -> Flow {
-        let servers = servers
-            .iter()
-            .map(|net| net.parse::<IpNet>().unwrap().trunc())
-            .collect();
-        Flow {
-            device: Device::new([Identifier::phone(phone)]),
-            servers,
-            device_ports,
-            server_ports,
-        }
+        let servers = servers.iter().map(|net| net.parse::<IpNet>().unwrap().trunc()).collect();
+        Flow { device: Device::new([Identifier::phone(phone)]), servers, device_ports, server_ports }
     }
 
     fn to(servers: &[&str]) -> Flow {
@@ -103,101 +86,31 @@ mod tests {
     }
 
     fn ports(range: RangeInclusive<u16>) -> Flow {
-        flow(
-            "+447700900112",
-            &["198.51.100.10/32"],
-            PortSet::ALL,
-            PortSet::of([range]),
-        )
+        flow("+447700900112", &["198.51.100.10/32"], PortSet::ALL, PortSet::of([range]))
     }
 
     #[test]
     fn flows_overlap_exactly_when_device_servers_and_both_port_sets_intersect() {
         let v6 = "2001:db8::10/128";
-        let device_5060 = flow(
-            "+447700900112",
-            &["198.51.100.10/32"],
-            PortSet::of([5060..=5060]),
-            PortSet::ALL,
-        );
+        let device_5060 = flow("+447700900112", &["198.51.100.10/32"], PortSet::of([5060..=5060]), PortSet::ALL);
         let rows = [
-            (
-                ".10 and .10",
-                to(&["198.51.100.10/32"]),
-                to(&["198.51.100.10/32"]),
-                true,
-            ),
-            (
-                ".10 and .11",
-                to(&["198.51.100.10/32"]),
-                to(&["198.51.100.11/32"]),
-                false,
-            ),
-            (
-                ".10 and .0/24",
-                to(&["198.51.100.10/32"]),
-                to(&["198.51.100.0/24"]),
-                true,
-            ),
-            (
-                "host bits are masked",
-                to(&["198.51.100.77/24"]),
-                to(&["198.51.100.10/32"]),
-                true,
-            ),
-            (
-                ".0/25 and .128/25",
-                to(&["198.51.100.0/25"]),
-                to(&["198.51.100.128/25"]),
-                false,
-            ),
-            (
-                "0.0.0.0/0",
-                to(&["0.0.0.0/0"]),
-                to(&["198.51.100.10/32"]),
-                true,
-            ),
-            (
-                "5010-5020 and 5020",
-                ports(5010..=5020),
-                ports(5020..=5020),
-                true,
-            ),
-            (
-                "5010-5020 and 5021-5030",
-                ports(5010..=5020),
-                ports(5021..=5030),
-                false,
-            ),
-            (
-                "device port 5060 and all",
-                device_5060,
-                to(&["198.51.100.10/32"]),
-                true,
-            ),
+            (".10 and .10", to(&["198.51.100.10/32"]), to(&["198.51.100.10/32"]), true),
+            (".10 and .11", to(&["198.51.100.10/32"]), to(&["198.51.100.11/32"]), false),
+            (".10 and .0/24", to(&["198.51.100.10/32"]), to(&["198.51.100.0/24"]), true),
+            ("host bits are masked", to(&["198.51.100.77/24"]), to(&["198.51.100.10/32"]), true),
+            (".0/25 and .128/25", to(&["198.51.100.0/25"]), to(&["198.51.100.128/25"]), false),
+            ("0.0.0.0/0", to(&["0.0.0.0/0"]), to(&["198.51.100.10/32"]), true),
+            ("5010-5020 and 5020", ports(5010..=5020), ports(5020..=5020), true),
+            ("5010-5020 and 5021-5030", ports(5010..=5020), ports(5021..=5030), false),
+            ("device port 5060 and all", device_5060, to(&["198.51.100.10/32"]), true),
             ("IPv4 and IPv6", to(&["198.51.100.10/32"]), to(&[v6]), false),
             ("0.0.0.0/0 and IPv6", to(&["0.0.0.0/0"]), to(&[v6]), false),
-            (
-                "both families and IPv6",
-                to(&["198.51.100.10/32", v6]),
-                to(&["2001:db8::/64"]),
-                true,
-            ),
-            (
-                "list {.10, .11} and .11",
-                to(&["198.51.100.10/32", "198.51.100.11/32"]),
-                to(&["198.51.100.11/32"]),
-                true,
-            ),
+            ("both families and IPv6", to(&["198.51.100.10/32", v6]), to(&["2001:db8::/64"]), true),
+            ("list {.10, .11} and .11", to(&["198.51.100.10/32", "198.51.100.11/32"]), to(&["198.51.100.11/32"]), true),
             (
                 "other phone",
                 to(&["198.51.100.10/32"]),
-                flow(
-                    "+447700900113",
-                    &["198.51.100.10/32"],
-                    PortSet::ALL,
-                    PortSet::ALL,
-                ),
+                flow("+447700900113", &["198.51.100.10/32"], PortSet::ALL, PortSet::ALL),
                 false,
             ),
         ];
@@ -225,10 +138,7 @@ mod tests {
 
     #[test]
     fn ports_are_shown_as_ranges() {
-        assert_eq!(
-            PortSet::of([5010..=5020, 5060..=5060]).to_string(),
-            "5010-5020,5060"
-        );
+        assert_eq!(PortSet::of([5010..=5020, 5060..=5060]).to_string(), "5010-5020,5060");
         assert_eq!(PortSet::ALL.to_string(), "all");
     }
 }

@@ -48,22 +48,13 @@ pub struct Selection {
 impl Selection {
     /// The session with this id.
     pub fn id(id: Uuid) -> Self {
-        Self {
-            id: Some(id),
-            ..Self::default()
-        }
+        Self { id: Some(id), ..Self::default() }
     }
 
     fn picks(&self, session: &Session) -> bool {
         self.id.is_none_or(|id| id == session.id)
-            && self
-                .client
-                .as_ref()
-                .is_none_or(|client| *client == session.order.client)
-            && self
-                .device
-                .as_ref()
-                .is_none_or(|device| *device == session.order.flow.device.masked())
+            && self.client.as_ref().is_none_or(|client| *client == session.order.client)
+            && self.device.as_ref().is_none_or(|device| *device == session.order.flow.device.masked())
             && self.share.is_none_or(|share| rand::random::<f64>() < share)
     }
 }
@@ -128,10 +119,7 @@ impl Admin {
     }
 
     /// Changes the settings. When it returns they hold; an outage has closed, or opened, the port.
-    pub async fn change(
-        &self,
-        change: impl FnOnce(&mut Settings),
-    ) -> Result<Settings, settings::Invalid> {
+    pub async fn change(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, settings::Invalid> {
         let settings = self.with(|provider, now| {
             let mut settings = provider.settings.clone();
             change(&mut settings);
@@ -189,13 +177,7 @@ impl Admin {
 
     /// How many requests of `operation` there were.
     pub fn calls(&self, operation: Operation) -> u64 {
-        self.with(|provider, _| {
-            provider
-                .requests
-                .counts()
-                .get(&operation)
-                .map_or(0, |statuses| statuses.values().sum())
-        })
+        self.with(|provider, _| provider.requests.counts().get(&operation).map_or(0, |statuses| statuses.values().sum()))
     }
 
     /// Back to the start: settings and tokens as they were, no sessions, no faults, an empty log. The clock stays.

@@ -47,19 +47,8 @@ impl Ledger {
 /// The one line of it, as `ledger: created=2 released=1 expired=1 live=0 leaked=0 doubled=0`.
 impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            created,
-            released,
-            expired,
-            live,
-            leaked,
-            doubled,
-            ..
-        } = self;
-        write!(
-            f,
-            "ledger: created={created} released={released} expired={expired} live={live} leaked={leaked} doubled={doubled}"
-        )
+        let Self { created, released, expired, live, leaked, doubled, .. } = self;
+        write!(f, "ledger: created={created} released={released} expired={expired} live={live} leaked={leaked} doubled={doubled}")
     }
 }
 
@@ -99,10 +88,7 @@ pub enum Leaked {
 
 /// Counts `sessions` as they are at `now`, to which they must have been advanced.
 pub(super) fn count(sessions: &Sessions, outages: &Outages, leaked: Leaked, now: Timestamp) -> Ledger {
-    let mut ledger = Ledger {
-        overlapping: sessions.overlapping(),
-        ..Ledger::default()
-    };
+    let mut ledger = Ledger { overlapping: sessions.overlapping(), ..Ledger::default() };
     let (mut held, mut blocked) = (SignedDuration::ZERO, SignedDuration::ZERO);
     for session in sessions.all() {
         ledger.created += 1;
@@ -190,24 +176,13 @@ pub struct Entry {
 }
 
 /// All sessions as the admin API shows them, in order of creation.
-pub(super) fn entries(
-    sessions: &Sessions,
-    outages: &Outages,
-    leaked: Leaked,
-    now: Timestamp,
-) -> Vec<Entry> {
+pub(super) fn entries(sessions: &Sessions, outages: &Outages, leaked: Leaked, now: Timestamp) -> Vec<Entry> {
     let text = |at: Timestamp| at.to_string();
     let entry = |session: &Session| Entry {
         session_id: session.id,
         client: session.order.client.clone(),
         device: session.order.flow.device.masked(),
-        application_server: session
-            .order
-            .flow
-            .servers
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        application_server: session.order.flow.servers.iter().map(ToString::to_string).collect(),
         device_ports: session.order.flow.device_ports.to_string(),
         application_server_ports: session.order.flow.server_ports.to_string(),
         qos_profile: session.order.profile.clone(),
@@ -251,15 +226,7 @@ mod tests {
     fn one(duration: i64) -> (Sessions, Uuid) {
         let mut sessions = Sessions::default();
         let settings = Settings::default();
-        let id = sessions
-            .create(
-                order("a", "+447700900112", duration),
-                start(),
-                &settings,
-                settings.overlap,
-            )
-            .unwrap()
-            .id;
+        let id = sessions.create(order("a", "+447700900112", duration), start(), &settings, settings.overlap).unwrap().id;
         (sessions, id)
     }
 
@@ -270,18 +237,10 @@ mod tests {
     #[test]
     fn a_released_session_leaves_a_clean_ledger_and_a_live_one_does_not() {
         let (mut sessions, id) = one(60);
-        assert_eq!(
-            (at_end(&sessions, 1).live, at_end(&sessions, 1).clean()),
-            (1, false)
-        );
-        sessions
-            .delete(id, "a", at(10), &Settings::default())
-            .unwrap();
+        assert_eq!((at_end(&sessions, 1).live, at_end(&sessions, 1).clean()), (1, false));
+        sessions.delete(id, "a", at(10), &Settings::default()).unwrap();
         let ledger = at_end(&sessions, 1000);
-        assert_eq!(
-            ledger.to_string(),
-            "ledger: created=1 released=1 expired=0 live=0 leaked=0 doubled=0"
-        );
+        assert_eq!(ledger.to_string(), "ledger: created=1 released=1 expired=0 live=0 leaked=0 doubled=0");
         assert_eq!((ledger.clean(), ledger.held_seconds), (true, 10));
     }
 
@@ -292,40 +251,14 @@ mod tests {
         sessions.get(id, "a", at(59)).unwrap();
         sessions.advance(at(61), &settings);
         let running = |sessions: &Sessions, now| {
-            count(
-                sessions,
-                &Outages::default(),
-                Leaked::After(SignedDuration::from_secs(600)),
-                at(now),
-            )
+            count(sessions, &Outages::default(), Leaked::After(SignedDuration::from_secs(600)), at(now))
         };
-        assert_eq!(
-            (
-                running(&sessions, 61).unasked,
-                running(&sessions, 61).leaked
-            ),
-            (1, 0),
-            "it may yet ask"
-        );
-        assert_eq!(
-            (
-                running(&sessions, 661).unasked,
-                running(&sessions, 661).leaked
-            ),
-            (0, 1),
-            "the grace is over"
-        );
-        assert_eq!(
-            (at_end(&sessions, 61).leaked, at_end(&sessions, 61).clean()),
-            (1, false),
-            "at the end at once"
-        );
+        assert_eq!((running(&sessions, 61).unasked, running(&sessions, 61).leaked), (1, 0), "it may yet ask");
+        assert_eq!((running(&sessions, 661).unasked, running(&sessions, 661).leaked), (0, 1), "the grace is over");
+        assert_eq!((at_end(&sessions, 61).leaked, at_end(&sessions, 61).clean()), (1, false), "at the end at once");
         sessions.get(id, "a", at(700)).unwrap_err();
         let ledger = at_end(&sessions, 700);
-        assert_eq!(
-            (ledger.expired, ledger.leaked, ledger.clean()),
-            (1, 0, true)
-        );
+        assert_eq!((ledger.expired, ledger.leaked, ledger.clean()), (1, 0, true));
     }
 
     #[test]
@@ -340,20 +273,8 @@ mod tests {
         assert_eq!((ledger.unasked, ledger.leaked), (1, 0));
         outages.note(false, at(100));
         outages.note(false, at(101));
-        let running = |now| {
-            count(
-                &sessions,
-                &outages,
-                Leaked::After(SignedDuration::from_secs(600)),
-                at(now),
-            )
-            .leaked
-        };
-        assert_eq!(
-            (running(700), running(701)),
-            (0, 1),
-            "the grace runs in reachable time"
-        );
+        let running = |now| count(&sessions, &outages, Leaked::After(SignedDuration::from_secs(600)), at(now)).leaked;
+        assert_eq!((running(700), running(701)), (0, 1), "the grace runs in reachable time");
     }
 
     #[test]
@@ -361,55 +282,25 @@ mod tests {
         let settings = Settings::default();
         let (mut sessions, id) = one(3600);
         sessions.terminate(at(10), &settings, |_| true);
-        assert_eq!(
-            at_end(&sessions, 20).live,
-            1,
-            "kept, it still holds its flow"
-        );
+        assert_eq!(at_end(&sessions, 20).live, 1, "kept, it still holds its flow");
         sessions.get(id, "a", at(20)).unwrap();
         sessions.advance(at(5000), &settings);
         let ledger = at_end(&sessions, 5000);
-        assert_eq!(
-            (
-                ledger.expired,
-                ledger.leaked,
-                ledger.blocked_seconds,
-                ledger.held_seconds
-            ),
-            (1, 0, 360, 370)
-        );
+        assert_eq!((ledger.expired, ledger.leaked, ledger.blocked_seconds, ledger.held_seconds), (1, 0, 360, 370));
     }
 
     #[test]
     fn a_double_stays_in_the_ledger_after_both_are_gone() {
-        let settings = Settings {
-            overlap: Overlap::Off,
-            ..Settings::default()
-        };
+        let settings = Settings { overlap: Overlap::Off, ..Settings::default() };
         let mut sessions = Sessions::default();
         for _ in 0..2 {
-            sessions
-                .create(
-                    order("a", "+447700900112", 60),
-                    start(),
-                    &settings,
-                    settings.overlap,
-                )
-                .unwrap();
+            sessions.create(order("a", "+447700900112", 60), start(), &settings, settings.overlap).unwrap();
         }
-        for id in sessions
-            .all()
-            .iter()
-            .map(|session| session.id)
-            .collect::<Vec<_>>()
-        {
+        for id in sessions.all().iter().map(|session| session.id).collect::<Vec<_>>() {
             sessions.delete(id, "a", at(1), &settings).unwrap();
         }
         let ledger = at_end(&sessions, 2);
-        assert_eq!(
-            ledger.to_string(),
-            "ledger: created=2 released=2 expired=0 live=0 leaked=0 doubled=1"
-        );
+        assert_eq!(ledger.to_string(), "ledger: created=2 released=2 expired=0 live=0 leaked=0 doubled=1");
         assert!(!ledger.clean());
     }
 
@@ -424,28 +315,12 @@ mod tests {
     #[test]
     fn what_is_shown_of_a_session_hides_device_and_callback() {
         let mut order = order("a", "+447700900112", 60);
-        order.callback = Some(crate::private::Private::from(
-            "https://client.example.com/n/secret",
-        ));
+        order.callback = Some(crate::private::Private::from("https://client.example.com/n/secret"));
         let mut sessions = Sessions::default();
         let settings = Settings::default();
-        sessions
-            .create(order, start(), &settings, settings.overlap)
-            .unwrap();
-        let shown = serde_json::to_string(&entries(
-            &sessions,
-            &Outages::default(),
-            Leaked::AtEnd,
-            at(1),
-        ))
-        .unwrap();
-        assert!(
-            shown.contains("phone …112") && shown.contains("198.51.100.10/32"),
-            "{shown}"
-        );
-        assert!(
-            !shown.contains("447700900") && !shown.contains("secret"),
-            "{shown}"
-        );
+        sessions.create(order, start(), &settings, settings.overlap).unwrap();
+        let shown = serde_json::to_string(&entries(&sessions, &Outages::default(), Leaked::AtEnd, at(1))).unwrap();
+        assert!(shown.contains("phone …112") && shown.contains("198.51.100.10/32"), "{shown}");
+        assert!(!shown.contains("447700900") && !shown.contains("secret"), "{shown}");
     }
 }

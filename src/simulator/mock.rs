@@ -11,10 +11,7 @@ use super::wire::{Fault, Problem, v0_10};
 /// Refuses what the mock refuses of a well-formed creation: an identifier that ends in 9.
 pub(super) fn create(order: &v0_10::Create) -> Result<(), Problem> {
     if order.ends_in_9 {
-        return Err(Problem::new(
-            Fault::Conflict,
-            "Another session is created for the same UE",
-        ));
+        return Err(Problem::new(Fault::Conflict, "Another session is created for the same UE"));
     }
     Ok(())
 }
@@ -22,10 +19,7 @@ pub(super) fn create(order: &v0_10::Create) -> Result<(), Problem> {
 /// What the mock adds to a created session: `messages`.
 pub(super) fn created(mut info: Value) -> Value {
     if let Some(fields) = info.as_object_mut() {
-        fields.insert(
-            "messages".to_owned(),
-            json!([{"severity": "INFO", "description": "Mock session"}]),
-        );
+        fields.insert("messages".to_owned(), json!([{"severity": "INFO", "description": "Mock session"}]));
     }
     info
 }
@@ -37,9 +31,6 @@ pub(super) fn some_session(id: Uuid, duration: i64, now: Timestamp, settings: &S
         ("applicationServer", json!({"ipv4Address": "192.0.2.1"})),
         ("qosProfile", json!("QOS_L")),
     ];
-    let echo: Map<String, Value> = fields
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
+    let echo: Map<String, Value> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     created(v0_10::info(echo, id, duration, now, "AVAILABLE", settings))
 }

@@ -60,9 +60,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The base path is not a plain path.
-    #[error(
-        "the base path must be empty or begin with / and hold only letters, digits and . _ ~ - /, without a / at its end"
-    )]
+    #[error("the base path must be empty or begin with / and hold only letters, digits and . _ ~ - /, without a / at its end")]
     BasePath,
     /// The settings make no sense.
     #[error(transparent)]
@@ -118,21 +116,11 @@ impl Builder {
 
     /// Starts it. It runs in this process until [`Simulator::shutdown`], or until the [`Simulator`] is dropped.
     pub async fn start(self) -> Result<Simulator, Error> {
-        let Self {
-            clock,
-            listen,
-            admin_listen,
-            base_path,
-            settings,
-            mut tokens,
-        } = self;
+        let Self { clock, listen, admin_listen, base_path, settings, mut tokens } = self;
         settings.check()?;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-/".contains(&byte);
         let path = base_path.as_str();
-        if !(path.is_empty() || path.starts_with('/'))
-            || path.ends_with('/')
-            || !path.bytes().all(plain)
-        {
+        if !(path.is_empty() || path.starts_with('/')) || path.ends_with('/') || !path.bytes().all(plain) {
             return Err(Error::BasePath);
         }
         if tokens.is_empty() {
@@ -143,51 +131,22 @@ impl Builder {
             Some(address) => Some(bind(address).await?),
             None => None,
         };
-        let provider = Provider::new(
-            settings.clone(),
-            tokens.iter().cloned().collect(),
-            clock.now(),
-        );
-        let api = Arc::new(Api {
-            provider: Mutex::new(provider),
-            clock,
-        });
+        let provider = Provider::new(settings.clone(), tokens.iter().cloned().collect(), clock.now());
+        let api = Arc::new(Api { provider: Mutex::new(provider), clock });
         let gate = Gate::new();
         let refused = settings.outage == Outage::Refused;
-        let admin = Admin {
-            api: Arc::clone(&api),
-            gate: gate.clone(),
-            initial: Arc::new(Initial { settings, tokens }),
-        };
+        let admin = Admin { api: Arc::clone(&api), gate: gate.clone(), initial: Arc::new(Initial { settings, tokens }) };
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(connection::serve(
-            listener,
-            server::router(api, path),
-            gate.clone(),
-            shutdown.clone(),
-        ));
+        tasks.spawn(connection::serve(listener, server::router(api, path), gate.clone(), shutdown.clone()));
         let admin_address = admin_listener.as_ref().map(|(_, address)| *address);
         if let Some((listener, _)) = admin_listener {
-            tasks.spawn(connection::serve(
-                listener,
-                admin::router(admin.clone()),
-                Gate::new(),
-                shutdown.clone(),
-            ));
+            tasks.spawn(connection::serve(listener, admin::router(admin.clone()), Gate::new(), shutdown.clone()));
         }
         tasks.close();
         if refused {
             gate.set(false).await;
         }
-        Ok(Simulator {
-            address,
-            admin_address,
-            base_path,
-            admin,
-            guard: shutdown.clone().drop_guard(),
-            shutdown,
-            tasks,
-        })
+        Ok(Simulator { address, admin_address, base_path, admin, guard: shutdown.clone().drop_guard(), shutdown, tasks })
     }
 }
 
@@ -216,14 +175,7 @@ impl Simulator {
     pub fn builder(clock: Clock) -> Builder {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (base_path, settings) = (DEFAULT_BASE_PATH.to_owned(), Settings::default());
-        Builder {
-            clock,
-            listen,
-            admin_listen: None,
-            base_path,
-            settings,
-            tokens: Vec::new(),
-        }
+        Builder { clock, listen, admin_listen: None, base_path, settings, tokens: Vec::new() }
     }
 
     /// The API's base URL, with its base path, without a `/` at its end.
@@ -238,8 +190,7 @@ impl Simulator {
 
     /// The admin API's URL, if it listens.
     pub fn admin_url(&self) -> Option<String> {
-        self.admin_address
-            .map(|address| format!("http://{address}/admin"))
+        self.admin_address.map(|address| format!("http://{address}/admin"))
     }
 
     /// Looks into it and steers it.

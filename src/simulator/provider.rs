@@ -65,11 +65,7 @@ pub(super) struct Provider {
 
 impl Provider {
     /// A provider without sessions.
-    pub(super) fn new(
-        settings: Settings,
-        tokens: HashMap<Private<String>, String>,
-        now: Timestamp,
-    ) -> Self {
+    pub(super) fn new(settings: Settings, tokens: HashMap<Private<String>, String>, now: Timestamp) -> Self {
         let mut outages = Outages::default();
         outages.note(settings.outage != Outage::None, now);
         Self {
@@ -89,8 +85,7 @@ impl Provider {
             let ((at, number), call) = entry.remove_entry();
             self.sessions.advance(at, &self.settings);
             let answer = self.perform(&call, at);
-            self.requests
-                .took_effect(number, answer.status, answer.session);
+            self.requests.took_effect(number, answer.status, answer.session);
         }
         self.sessions.advance(now, &self.settings);
     }
@@ -137,11 +132,7 @@ impl Provider {
     }
 
     fn leaked(&self, at_end: bool) -> Leaked {
-        if at_end {
-            Leaked::AtEnd
-        } else {
-            Leaked::After(SignedDuration::from_secs(self.settings.leak_grace_seconds))
-        }
+        if at_end { Leaked::AtEnd } else { Leaked::After(SignedDuration::from_secs(self.settings.leak_grace_seconds)) }
     }
 
     /// What the API does with `call` and answers to it; the provider must have been advanced to `now`.
@@ -149,30 +140,14 @@ impl Provider {
         let done = self.authenticated(call, now);
         done.unwrap_or_else(|problem| {
             let (status, body) = v0_10::problem(&problem, call.operation, self.settings.flavour);
-            let session = call
-                .name
-                .as_deref()
-                .and_then(|name| v0_10::session_id(name).ok());
-            Answer {
-                status,
-                body: Some(body),
-                session,
-            }
+            let session = call.name.as_deref().and_then(|name| v0_10::session_id(name).ok());
+            Answer { status, body: Some(body), session }
         })
     }
 
     fn authenticated(&mut self, call: &Call, now: Timestamp) -> Result<Answer, Problem> {
-        let client = call
-            .token
-            .as_ref()
-            .and_then(|token| self.tokens.get(token))
-            .cloned();
-        let client = client.ok_or_else(|| {
-            Problem::new(
-                Fault::Unauthenticated,
-                "Authorization failed: no valid bearer token",
-            )
-        })?;
+        let client = call.token.as_ref().and_then(|token| self.tokens.get(token)).cloned();
+        let client = client.ok_or_else(|| Problem::new(Fault::Unauthenticated, "Authorization failed: no valid bearer token"))?;
         match call.operation {
             Operation::Create => self.create(call, client, now),
             Operation::Get => self.get(id_of(call)?, &client, now),
@@ -188,93 +163,43 @@ impl Provider {
         let create = v0_10::create(body_of(call)?)?;
         let settings = &self.settings;
         let mock = settings.mode == Mode::Mock;
-        let device = device::resolve(
-            &create.device,
-            &settings.subscribers,
-            settings.known_devices_only && !mock,
-        );
+        let device = device::resolve(&create.device, &settings.subscribers, settings.known_devices_only && !mock);
         let device = device.map_err(|why| {
             let message = match why {
                 Unresolved::Mismatch => "Multiple inconsistent parameters specified: device",
-                Unresolved::Unknown => {
-                    "Unable to identify device from specified parameters: device"
-                }
+                Unresolved::Unknown => "Unable to identify device from specified parameters: device",
             };
             Problem::new(Fault::Invalid, message)
         })?;
-        let profile = settings
-            .profiles
-            .iter()
-            .find(|profile| profile.name == create.profile);
+        let profile = settings.profiles.iter().find(|profile| profile.name == create.profile);
         if !mock && profile.is_none_or(|profile| profile.status != ProfileStatus::Active) {
-            return Err(Problem::new(
-                Fault::Invalid,
-                "The QoS profile is not available: qosProfile",
-            ));
+            return Err(Problem::new(Fault::Invalid, "The QoS profile is not available: qosProfile"));
         }
         let duration = create.duration.unwrap_or(v0_10::MAX_DURATION);
         if !(1..=v0_10::MAX_DURATION).contains(&duration) {
-            return Err(Problem::new(
-                Fault::Invalid,
-                "Schema validation failed at duration",
-            ));
+            return Err(Problem::new(Fault::Invalid, "Schema validation failed at duration"));
         }
         if let Some(profile) = profile.filter(|_| !mock && create.duration.is_some()) {
-            let (min, max) = (
-                profile.min_duration_seconds.unwrap_or(1),
-                profile.max_duration_seconds.unwrap_or(i64::MAX),
-            );
+            let (min, max) = (profile.min_duration_seconds.unwrap_or(1), profile.max_duration_seconds.unwrap_or(i64::MAX));
             if duration < min || duration > max {
                 let message = "The requested duration is out of the allowed range for the specific QoS profile";
                 return Err(Problem::new(Fault::OutOfRange, message));
             }
         }
         if !create.callback_token_fits {
-            return Err(Problem::new(
-                Fault::Invalid,
-                "Schema validation failed at webhook.notificationAuthToken",
-            ));
+            return Err(Problem::new(Fault::Invalid, "Schema validation failed at webhook.notificationAuthToken"));
         }
         let overlap = if mock { Overlap::Off } else { settings.overlap };
         if mock {
             mock::create(&create)?;
         }
-        let v0_10::Create {
-            servers,
-            device_ports,
-            server_ports,
-            profile,
-            callback,
-            echo,
-            ..
-        } = create;
-        let flow = Flow {
-            device,
-            servers,
-            device_ports,
-            server_ports,
-        };
-        let order = Order {
-            client,
-            flow,
-            profile,
-            duration,
-            callback,
-            echo,
-        };
+        let v0_10::Create { servers, device_ports, server_ports, profile, callback, echo, .. } = create;
+        let flow = Flow { device, servers, device_ports, server_ports };
+        let order = Order { client, flow, profile, duration, callback, echo };
         let session = self.sessions.create(order, now, settings, overlap);
-        let session = session.map_err(|_| {
-            Problem::new(
-                Fault::Conflict,
-                "Another session is created for the same device",
-            )
-        })?;
+        let session = session.map_err(|_| Problem::new(Fault::Conflict, "Another session is created for the same device"))?;
         let info = v0_10::session_info(session, settings);
-        Ok(Answer {
-            status: 201,
-            session: Some(session.id),
-            body: Some(if mock { mock::created(info) } else { info }),
-        })
+        Ok(Answer { status: 201, session: Some(session.id), body: Some(if mock { mock::created(info) } else { info }) })
     }
 
     fn get(&mut self, id: Uuid, client: &str, now: Timestamp) -> Result<Answer, Problem> {
@@ -283,16 +208,10 @@ impl Provider {
         let body = match found {
             _ if settings.mode == Mode::Mock => mock::some_session(id, 3600, now, settings),
             Ok(session) => v0_10::session_info(session, settings),
-            Err(Refused::NotFound) if settings.any_id_found => {
-                mock::some_session(id, 3600, now, settings)
-            }
+            Err(Refused::NotFound) if settings.any_id_found => mock::some_session(id, 3600, now, settings),
             Err(refused) => return Err(self.refusal(refused)),
         };
-        Ok(Answer {
-            status: 200,
-            body: Some(body),
-            session: Some(id),
-        })
+        Ok(Answer { status: 200, body: Some(body), session: Some(id) })
     }
 
     fn delete(&mut self, id: Uuid, client: &str, now: Timestamp) -> Result<Answer, Problem> {
@@ -300,82 +219,50 @@ impl Provider {
         if self.settings.mode != Mode::Mock {
             deleted.map_err(|refused| self.refusal(refused))?;
         }
-        Ok(Answer {
-            status: 204,
-            body: None,
-            session: Some(id),
-        })
+        Ok(Answer { status: 204, body: None, session: Some(id) })
     }
 
     fn extend(&mut self, call: &Call, client: &str, now: Timestamp) -> Result<Answer, Problem> {
         let id = id_of(call)?;
         let seconds = v0_10::extend(body_of(call)?)?;
-        let extended = self
-            .sessions
-            .extend(id, client, seconds, now, &self.settings);
+        let extended = self.sessions.extend(id, client, seconds, now, &self.settings);
         let body = match extended {
-            _ if self.settings.mode == Mode::Mock => {
-                mock::some_session(id, 3600 + seconds, now, &self.settings)
-            }
+            _ if self.settings.mode == Mode::Mock => mock::some_session(id, 3600 + seconds, now, &self.settings),
             Ok(session) => v0_10::session_info(session, &self.settings),
             Err(refused) => return Err(self.refusal(refused)),
         };
-        Ok(Answer {
-            status: 200,
-            body: Some(body),
-            session: Some(id),
-        })
+        Ok(Answer { status: 200, body: Some(body), session: Some(id) })
     }
 
     fn profiles(&self, call: &Call) -> Result<Answer, Problem> {
         let settings = &self.settings;
         let body = if let Some(name) = &call.name {
             if !v0_10::profile_name(name) {
-                return Err(Problem::new(
-                    Fault::Invalid,
-                    "Schema validation failed at name",
-                ));
+                return Err(Problem::new(Fault::Invalid, "Schema validation failed at name"));
             }
-            let profile = settings
-                .profiles
-                .iter()
-                .find(|profile| profile.name == *name);
-            v0_10::profile(
-                profile.ok_or_else(|| not_found("QosProfile Id does not exist"))?,
-                settings,
-            )
+            let profile = settings.profiles.iter().find(|profile| profile.name == *name);
+            v0_10::profile(profile.ok_or_else(|| not_found("QosProfile Id does not exist"))?, settings)
         } else {
-            let asked = |field: &str, value: Value| {
-                call.query.get(field).is_none_or(|asked| value == *asked)
-            };
+            let asked = |field: &str, value: Value| call.query.get(field).is_none_or(|asked| value == *asked);
             let fits = |profile: &&_| {
                 let super::settings::Profile { name, status, .. } = profile;
                 asked("name", json!(name)) && asked("status", json!(status))
             };
-            let fitting: Vec<Value> = settings
-                .profiles
-                .iter()
-                .filter(fits)
-                .map(|profile| v0_10::profile(profile, settings))
-                .collect();
+            let fitting: Vec<Value> =
+                settings.profiles.iter().filter(fits).map(|profile| v0_10::profile(profile, settings)).collect();
             if fitting.is_empty() {
                 return Err(not_found("No QoS Profiles found"));
             }
             Value::Array(fitting)
         };
-        Ok(Answer {
-            status: 200,
-            body: Some(body),
-            session: None,
-        })
+        Ok(Answer { status: 200, body: Some(body), session: None })
     }
 
     fn refusal(&self, refused: Refused) -> Problem {
         match refused {
-            Refused::Foreign if self.settings.foreign_session_status == 403 => Problem::new(
-                Fault::PermissionDenied,
-                "Operation not allowed: the session belongs to another client",
-            ),
+            Refused::Foreign if self.settings.foreign_session_status == 403 => {
+                Problem::new(Fault::PermissionDenied, "Operation not allowed: the session belongs to another client")
+            }
             Refused::NotFound | Refused::Foreign => not_found("Session Id does not exist"),
             Refused::Inactive => Problem::new(Fault::Invalid, "The target session is inactive"),
         }
@@ -391,12 +278,5 @@ fn id_of(call: &Call) -> Result<Uuid, Problem> {
 }
 
 fn body_of(call: &Call) -> Result<&[u8], Problem> {
-    if call.json {
-        Ok(call.body.expose())
-    } else {
-        Err(Problem::new(
-            Fault::Invalid,
-            "Content-Type must be application/json",
-        ))
-    }
+    if call.json { Ok(call.body.expose()) } else { Err(Problem::new(Fault::Invalid, "Content-Type must be application/json")) }
 }

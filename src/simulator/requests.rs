@@ -71,12 +71,7 @@ impl Requests {
             request.status = status;
         }
         let status = status.map_or_else(|| "cut".to_owned(), |status| status.to_string());
-        *self
-            .counts
-            .entry(operation)
-            .or_default()
-            .entry(status)
-            .or_default() += 1;
+        *self.counts.entry(operation).or_default().entry(status).or_default() += 1;
     }
 
     /// The latest requests, oldest first.

@@ -47,60 +47,29 @@ pub(super) fn router(api: Shared, base_path: &str) -> Router {
               body: Bytes| {
             let name = name.map(|Path(name)| name);
             let json = headers.get(header::CONTENT_TYPE).is_some_and(is_json);
-            let call = Call {
-                operation,
-                name,
-                query,
-                token: bearer(&headers),
-                json,
-                body: Private::new(body.to_vec()),
-            };
+            let call = Call { operation, name, query, token: bearer(&headers), json, body: Private::new(body.to_vec()) };
             answer(api, switch, call)
         }
     };
     let routes = Router::new()
         .route("/sessions", post(on(Operation::Create)))
-        .route(
-            "/sessions/{id}",
-            get(on(Operation::Get)).delete(on(Operation::Delete)),
-        )
+        .route("/sessions/{id}", get(on(Operation::Get)).delete(on(Operation::Delete)))
         .route("/sessions/{id}/extend", post(on(Operation::Extend)))
         .route("/qos-profiles", get(on(Operation::Profiles)))
         .route("/qos-profiles/{name}", get(on(Operation::Profiles)));
-    let routes = if base_path.is_empty() {
-        routes
-    } else {
-        Router::new().nest(base_path, routes)
-    };
-    routes
-        .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(api)
+    let routes = if base_path.is_empty() { routes } else { Router::new().nest(base_path, routes) };
+    routes.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(api)
 }
 
 /// The token of `Authorization: Bearer <token>`.
 fn bearer(headers: &HeaderMap) -> Option<Private<String>> {
-    let (scheme, token) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| Private::from(token.trim()))
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Private::from(token.trim()))
 }
 
 fn is_json(value: &HeaderValue) -> bool {
-    let essence = value
-        .to_str()
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    essence == "application/json"
-        || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 /// What comes back to a client: an answer, or its connection is cut.
@@ -131,42 +100,19 @@ async fn wrong_method(State(api): State<Shared>) -> Response {
 fn gateway_answer(api: &Api, operation: Operation, status: StatusCode) -> Response {
     let now = api.clock.now();
     let mut provider = api.provider.lock();
-    let number = provider
-        .requests
-        .arrived(request(operation, None, None, now));
-    provider
-        .requests
-        .done(number, operation, Some(status.as_u16()));
+    let number = provider.requests.arrived(request(operation, None, None, now));
+    provider.requests.done(number, operation, Some(status.as_u16()));
     gateway_page(status)
 }
 
 fn gateway_page(status: StatusCode) -> Response {
     let reason = status.canonical_reason().unwrap_or("Error");
-    let html = format!(
-        "<html><head><title>{status}</title></head><body><h1>{reason}</h1></body></html>\n"
-    );
-    (
-        status,
-        [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
-        html,
-    )
-        .into_response()
+    let html = format!("<html><head><title>{status}</title></head><body><h1>{reason}</h1></body></html>\n");
+    (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
 }
 
-fn request(
-    operation: Operation,
-    session_id: Option<Uuid>,
-    fault: Option<&'static str>,
-    now: Timestamp,
-) -> Request {
-    Request {
-        time: now.to_string(),
-        operation,
-        session_id,
-        status: None,
-        effect: None,
-        fault,
-    }
+fn request(operation: Operation, session_id: Option<Uuid>, fault: Option<&'static str>, now: Timestamp) -> Request {
+    Request { time: now.to_string(), operation, session_id, status: None, effect: None, fault }
 }
 
 impl Api {
@@ -192,22 +138,13 @@ impl Api {
                 self.later(number, call, seconds);
                 self.cut(number, operation)
             }
-            Some(What::Delay {
-                before_seconds,
-                after_seconds,
-            }) => {
+            Some(What::Delay { before_seconds, after_seconds }) => {
                 self.pause(before_seconds).await;
                 let answer = self.perform(number, &call);
                 self.pause(after_seconds).await;
                 self.told(number, operation, &answer)
             }
-            Some(What::Status {
-                status,
-                code,
-                body,
-                headers,
-                effect,
-            }) => {
+            Some(What::Status { status, code, body, headers, effect }) => {
                 match effect {
                     Effect::None => {}
                     Effect::Before => drop(self.perform(number, &call)),
@@ -229,10 +166,7 @@ impl Api {
         let mut provider = self.provider.lock();
         provider.advance(now);
         let settings = &provider.settings;
-        let off = settings
-            .operations_off
-            .get(&call.operation)
-            .and_then(|status| StatusCode::from_u16(*status).ok());
+        let off = settings.operations_off.get(&call.operation).and_then(|status| StatusCode::from_u16(*status).ok());
         let instead = if settings.outage != Outage::None {
             let problem = Problem::new(Fault::Unavailable, "Service unavailable");
             let (status, body) = v0_10::problem(&problem, call.operation, settings.flavour);
@@ -242,25 +176,11 @@ impl Api {
         } else {
             off.map(gateway_page)
         };
-        let what = if instead.is_none() {
-            provider.faults.meet(call.operation, now, rand::random)
-        } else {
-            None
-        };
-        let session = call
-            .name
-            .as_deref()
-            .and_then(|name| v0_10::session_id(name).ok());
-        let number = provider.requests.arrived(request(
-            call.operation,
-            session,
-            what.as_ref().map(What::name),
-            now,
-        ));
+        let what = if instead.is_none() { provider.faults.meet(call.operation, now, rand::random) } else { None };
+        let session = call.name.as_deref().and_then(|name| v0_10::session_id(name).ok());
+        let number = provider.requests.arrived(request(call.operation, session, what.as_ref().map(What::name), now));
         if let Some(response) = instead {
-            provider
-                .requests
-                .done(number, call.operation, Some(response.status().as_u16()));
+            provider.requests.done(number, call.operation, Some(response.status().as_u16()));
             return Err(Box::new(response));
         }
         Ok((number, what))
@@ -272,9 +192,7 @@ impl Api {
         let now = self.clock.now();
         provider.advance(now);
         let answer = provider.perform(call, now);
-        provider
-            .requests
-            .took_effect(number, answer.status, answer.session);
+        provider.requests.took_effect(number, answer.status, answer.session);
         answer
     }
 
@@ -299,18 +217,13 @@ impl Api {
     }
 
     fn done(&self, number: Number, operation: Operation, status: Option<u16>) {
-        self.provider
-            .lock()
-            .requests
-            .done(number, operation, status);
+        self.provider.lock().requests.done(number, operation, status);
         tracing::info!(?operation, status, "request");
     }
 
     async fn pause(&self, seconds: f64) {
         if seconds > 0.0 {
-            self.clock
-                .sleep(SignedDuration::from_secs_f64(seconds))
-                .await;
+            self.clock.sleep(SignedDuration::from_secs_f64(seconds)).await;
         }
     }
 }
@@ -326,12 +239,8 @@ fn with(status: u16, body: Option<&Value>, headers: &BTreeMap<String, String>) -
     let set = response.headers_mut();
     set.remove(header::CONTENT_TYPE);
     let kind = kind.map(|kind| (header::CONTENT_TYPE, HeaderValue::from_static(kind)));
-    let more = headers.iter().filter_map(|(name, value)| {
-        Some((
-            HeaderName::try_from(name).ok()?,
-            HeaderValue::try_from(value).ok()?,
-        ))
-    });
+    let more =
+        headers.iter().filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?)));
     for (name, value) in kind.into_iter().chain(more) {
         set.insert(name, value);
     }
@@ -353,12 +262,7 @@ fn cut_body(answer: &Answer) -> Reply {
     });
     let mut response = with(answer.status, None, &BTreeMap::new());
     *response.body_mut() = Body::from_stream(paced);
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
     Reply::Answer(response)
 }

@@ -211,23 +211,14 @@ impl Session {
     ///
     /// v0.10 `extendQosSessionDuration`: the remaining duration "shall not exceed the maximum remaining duration limit (currently fixed
     /// at 86,400 seconds)".
-    pub fn extend(
-        &mut self,
-        additional: i64,
-        now: Timestamp,
-        settings: &Settings,
-    ) -> Result<(), Inactive> {
+    pub fn extend(&mut self, additional: i64, now: Timestamp, settings: &Settings) -> Result<(), Inactive> {
         if self.state != State::Available {
             return Err(Inactive);
         }
         if settings.extend == Extend::Capped {
             let elapsed = now.duration_since(self.created).as_secs();
             let most = elapsed.saturating_add(settings.extend_cap_seconds);
-            self.duration = self
-                .duration
-                .saturating_add(additional)
-                .min(most)
-                .max(self.duration);
+            self.duration = self.duration.saturating_add(additional).min(most).max(self.duration);
         }
         self.extended = self.extended.saturating_add(1);
         Ok(())
@@ -241,11 +232,7 @@ impl Session {
     /// How long it held its flow up to `now` without serving it: the retention.
     pub fn blocked(&self, now: Timestamp) -> SignedDuration {
         match self.ended {
-            Some((ended, _)) => self
-                .freed
-                .unwrap_or(now)
-                .duration_since(ended)
-                .max(SignedDuration::ZERO),
+            Some((ended, _)) => self.freed.unwrap_or(now).duration_since(ended).max(SignedDuration::ZERO),
             None => SignedDuration::ZERO,
         }
     }
@@ -275,14 +262,7 @@ pub(super) mod tests {
             server_ports: PortSet::ALL,
         };
         let profile = "QOS_E".to_owned();
-        Order {
-            client: client.to_owned(),
-            flow,
-            profile,
-            duration,
-            callback: None,
-            echo: Private::new(Map::new()),
-        }
+        Order { client: client.to_owned(), flow, profile, duration, callback: None, echo: Private::new(Map::new()) }
     }
 
     pub(in super::super) fn start() -> Timestamp {
@@ -294,22 +274,14 @@ pub(super) mod tests {
     }
 
     fn session(duration: i64, settings: &Settings) -> Session {
-        Session::create(
-            Uuid::new_v4(),
-            order("a", "+447700900112", duration),
-            start(),
-            settings,
-        )
+        Session::create(Uuid::new_v4(), order("a", "+447700900112", duration), start(), settings)
     }
 
     #[test]
     fn without_a_delay_a_session_is_available_at_once_and_expires_at_its_end() {
         let settings = Settings::default();
         let mut session = session(60, &settings);
-        assert_eq!(
-            (session.state, session.first_available),
-            (State::Available, Some(start()))
-        );
+        assert_eq!((session.state, session.first_available), (State::Available, Some(start())));
         assert_eq!(session.next_change(), Some(at(60)));
         session.change(&settings);
         assert_eq!(session.ended, Some((at(60), End::DurationExpired)));
@@ -319,46 +291,28 @@ pub(super) mod tests {
 
     #[test]
     fn a_requested_session_becomes_available_after_the_delay() {
-        let settings = Settings {
-            requested_delay_seconds: 2,
-            ..Settings::default()
-        };
+        let settings = Settings { requested_delay_seconds: 2, ..Settings::default() };
         let mut session = session(60, &settings);
-        assert_eq!(
-            (session.state, session.next_change()),
-            (State::Requested(at(2)), Some(at(2)))
-        );
+        assert_eq!((session.state, session.next_change()), (State::Requested(at(2)), Some(at(2))));
         assert_eq!(session.extend(10, at(1), &settings), Err(Inactive));
         session.change(&settings);
-        assert_eq!(
-            (session.state, session.first_available, session.expires()),
-            (State::Available, Some(at(2)), at(60))
-        );
+        assert_eq!((session.state, session.first_available, session.expires()), (State::Available, Some(at(2)), at(60)));
     }
 
     #[test]
     fn a_session_that_the_network_does_not_grant_is_kept_and_blocks_like_a_terminated_one() {
-        let settings = Settings {
-            requested_delay_seconds: 2,
-            requested_outcome: RequestedOutcome::Unavailable,
-            ..Settings::default()
-        };
+        let settings =
+            Settings { requested_delay_seconds: 2, requested_outcome: RequestedOutcome::Unavailable, ..Settings::default() };
         let mut session = session(60, &settings);
         session.change(&settings);
-        assert_eq!(
-            (session.state, session.first_available),
-            (State::Retained(at(362)), None)
-        );
+        assert_eq!((session.state, session.first_available), (State::Retained(at(362)), None));
         assert_eq!(session.ended, Some((at(2), End::NetworkTerminated)));
         assert!(session.holds());
     }
 
     #[test]
     fn a_session_still_requested_at_its_end_expires() {
-        let settings = Settings {
-            requested_delay_seconds: 1000,
-            ..Settings::default()
-        };
+        let settings = Settings { requested_delay_seconds: 1000, ..Settings::default() };
         let mut session = session(60, &settings);
         assert_eq!(session.next_change(), Some(at(60)));
         session.change(&settings);
@@ -370,10 +324,7 @@ pub(super) mod tests {
         let settings = Settings::default();
         let mut session = session(60, &settings);
         session.terminate(at(50), &settings);
-        assert_eq!(
-            (session.state, session.holds(), session.serves()),
-            (State::Retained(at(410)), true, false)
-        );
+        assert_eq!((session.state, session.holds(), session.serves()), (State::Retained(at(410)), true, false));
         assert_eq!(session.extend(10, at(51), &settings), Err(Inactive));
         session.terminate(at(55), &settings);
         assert_eq!(session.next_change(), Some(at(410)));
@@ -389,20 +340,14 @@ pub(super) mod tests {
         let mut session = session(60, &settings);
         session.terminate(at(10), &settings);
         session.delete(at(15), &settings);
-        assert_eq!(
-            (session.freed, session.released),
-            (Some(at(15)), Some(at(15)))
-        );
+        assert_eq!((session.freed, session.released), (Some(at(15)), Some(at(15))));
         assert_eq!(session.ended, Some((at(10), End::NetworkTerminated)));
         assert!(!session.readable(at(15)));
     }
 
     #[test]
     fn a_deleted_session_can_be_set_to_stay_readable_without_holding_its_flow() {
-        let settings = Settings {
-            deleted_kept_seconds: 360,
-            ..Settings::default()
-        };
+        let settings = Settings { deleted_kept_seconds: 360, ..Settings::default() };
         let mut session = session(60, &settings);
         session.delete(at(15), &settings);
         assert!(session.readable(at(374)) && !session.readable(at(375)) && !session.holds());
@@ -417,25 +362,16 @@ pub(super) mod tests {
         let mut additive = session(100, &settings);
         additive.extend(50, at(10), &settings).unwrap();
         additive.extend(50, at(10), &settings).unwrap();
-        assert_eq!(
-            (additive.duration, additive.expires(), additive.extended),
-            (200, at(200), 2)
-        );
+        assert_eq!((additive.duration, additive.expires(), additive.extended), (200, at(200), 2));
     }
 
     #[test]
     fn extend_never_shortens_and_can_be_set_to_gain_nothing() {
-        let capped = Settings {
-            extend_cap_seconds: 60,
-            ..Settings::default()
-        };
+        let capped = Settings { extend_cap_seconds: 60, ..Settings::default() };
         let mut session_ = session(3600, &capped);
         session_.extend(10, at(10), &capped).unwrap();
         assert_eq!(session_.duration, 3600);
-        let no_gain = Settings {
-            extend: Extend::NoGain,
-            ..Settings::default()
-        };
+        let no_gain = Settings { extend: Extend::NoGain, ..Settings::default() };
         let mut session_ = session(1200, &no_gain);
         session_.extend(1200, at(10), &no_gain).unwrap();
         assert_eq!(session_.expires(), at(1200));
@@ -443,10 +379,7 @@ pub(super) mod tests {
 
     #[test]
     fn another_duration_than_asked_can_be_granted() {
-        let settings = Settings {
-            granted_seconds: Some(1200),
-            ..Settings::default()
-        };
+        let settings = Settings { granted_seconds: Some(1200), ..Settings::default() };
         assert_eq!(session(7200, &settings).expires(), at(1200));
     }
 }

@@ -58,9 +58,7 @@ impl Sessions {
     ) -> Result<&Session, Conflict> {
         let in_the_way = |session: &Session| match overlap {
             Overlap::Enforced => session.order.flow.overlaps(&order.flow),
-            Overlap::Identical => {
-                session.order.flow == order.flow && session.order.profile == order.profile
-            }
+            Overlap::Identical => session.order.flow == order.flow && session.order.profile == order.profile,
             Overlap::Off => false,
         };
         if self.held().any(in_the_way) {
@@ -91,13 +89,7 @@ impl Sessions {
     }
 
     /// `client` deletes its session; one that only is still readable answers the same.
-    pub(super) fn delete(
-        &mut self,
-        id: Uuid,
-        client: &str,
-        now: Timestamp,
-        settings: &Settings,
-    ) -> Result<(), Refused> {
+    pub(super) fn delete(&mut self, id: Uuid, client: &str, now: Timestamp, settings: &Settings) -> Result<(), Refused> {
         let index = self.find(id, client, now)?;
         self.untime(index);
         let session = &mut self.all[index];
@@ -129,18 +121,9 @@ impl Sessions {
     }
 
     /// The network ends those sessions in effect that `which` picks; says how many.
-    pub(super) fn terminate(
-        &mut self,
-        now: Timestamp,
-        settings: &Settings,
-        mut which: impl FnMut(&Session) -> bool,
-    ) -> usize {
-        let picked: Vec<usize> = self
-            .held
-            .iter()
-            .copied()
-            .filter(|index| self.all.get(*index).is_some_and(|s| s.serves() && which(s)))
-            .collect();
+    pub(super) fn terminate(&mut self, now: Timestamp, settings: &Settings, mut which: impl FnMut(&Session) -> bool) -> usize {
+        let picked: Vec<usize> =
+            self.held.iter().copied().filter(|index| self.all.get(*index).is_some_and(|s| s.serves() && which(s))).collect();
         for index in &picked {
             self.untime(*index);
             self.all[*index].terminate(now, settings);
@@ -151,9 +134,8 @@ impl Sessions {
 
     /// The provider loses those sessions that `which` picks, without a trace; says how many.
     pub(super) fn lose(&mut self, now: Timestamp, mut which: impl FnMut(&Session) -> bool) -> usize {
-        let picked: Vec<usize> = (0..self.all.len())
-            .filter(|index| self.all[*index].readable(now) && which(&self.all[*index]))
-            .collect();
+        let picked: Vec<usize> =
+            (0..self.all.len()).filter(|index| self.all[*index].readable(now) && which(&self.all[*index])).collect();
         for index in &picked {
             self.untime(*index);
             self.all[*index].lose(now);
@@ -164,11 +146,7 @@ impl Sessions {
 
     /// Notes that the answer to the creation of `id` went out.
     pub(super) fn answered(&mut self, id: Uuid) {
-        if let Some(session) = self
-            .index
-            .get(&id)
-            .and_then(|index| self.all.get_mut(*index))
-        {
+        if let Some(session) = self.index.get(&id).and_then(|index| self.all.get_mut(*index)) {
             session.answered = true;
         }
     }
@@ -196,11 +174,7 @@ impl Sessions {
         if !session.readable(now) {
             return Err(Refused::NotFound);
         }
-        if session.order.client == client {
-            Ok(index)
-        } else {
-            Err(Refused::Foreign)
-        }
+        if session.order.client == client { Ok(index) } else { Err(Refused::Foreign) }
     }
 
     /// Takes the session's timer away, before its state changes.
@@ -239,94 +213,42 @@ mod tests {
         seconds_later(start(), seconds)
     }
 
-    fn create(
-        sessions: &mut Sessions,
-        client: &str,
-        now: i64,
-        settings: &Settings,
-    ) -> Result<Uuid, Conflict> {
-        sessions
-            .create(
-                order(client, PHONE, 3600),
-                at(now),
-                settings,
-                settings.overlap,
-            )
-            .map(|session| session.id)
+    fn create(sessions: &mut Sessions, client: &str, now: i64, settings: &Settings) -> Result<Uuid, Conflict> {
+        sessions.create(order(client, PHONE, 3600), at(now), settings, settings.overlap).map(|session| session.id)
     }
 
     #[test]
     fn a_flow_is_refused_while_another_session_holds_it_and_free_after_delete() {
-        let settings = Settings {
-            requested_delay_seconds: 10,
-            ..Settings::default()
-        };
+        let settings = Settings { requested_delay_seconds: 10, ..Settings::default() };
         let mut sessions = Sessions::default();
         let first = create(&mut sessions, "a", 0, &settings).unwrap();
-        assert_eq!(
-            create(&mut sessions, "a", 1, &settings),
-            Err(Conflict),
-            "REQUESTED holds it"
-        );
-        assert_eq!(
-            create(&mut sessions, "b", 1, &settings),
-            Err(Conflict),
-            "for other clients too"
-        );
+        assert_eq!(create(&mut sessions, "a", 1, &settings), Err(Conflict), "REQUESTED holds it");
+        assert_eq!(create(&mut sessions, "b", 1, &settings), Err(Conflict), "for other clients too");
         sessions.advance(at(20), &settings);
-        assert_eq!(
-            create(&mut sessions, "a", 20, &settings),
-            Err(Conflict),
-            "AVAILABLE holds it"
-        );
+        assert_eq!(create(&mut sessions, "a", 20, &settings), Err(Conflict), "AVAILABLE holds it");
         assert_eq!(sessions.terminate(at(30), &settings, |_| true), 1);
         sessions.advance(at(389), &settings);
-        assert_eq!(
-            create(&mut sessions, "a", 389, &settings),
-            Err(Conflict),
-            "kept as UNAVAILABLE it holds it"
-        );
+        assert_eq!(create(&mut sessions, "a", 389, &settings), Err(Conflict), "kept as UNAVAILABLE it holds it");
         sessions.delete(first, "a", at(389), &settings).unwrap();
         let second = create(&mut sessions, "a", 389, &settings).unwrap();
-        assert_eq!(
-            sessions.get(first, "a", at(390)).unwrap_err(),
-            Refused::NotFound
-        );
+        assert_eq!(sessions.get(first, "a", at(390)).unwrap_err(), Refused::NotFound);
         sessions.terminate(at(400), &settings, |session| session.id == second);
         sessions.advance(at(760), &settings);
-        assert!(
-            create(&mut sessions, "a", 760, &settings).is_ok(),
-            "after the retention it is free"
-        );
+        assert!(create(&mut sessions, "a", 760, &settings).is_ok(), "after the retention it is free");
     }
 
     #[test]
     fn each_overlap_setting_refuses_what_it_says() {
         let mut other_profile = order("a", PHONE, 60);
         other_profile.profile = "QOS_S".to_owned();
-        for (overlap, same, other) in [
-            (Overlap::Enforced, false, false),
-            (Overlap::Identical, false, true),
-            (Overlap::Off, true, true),
-        ] {
-            let settings = Settings {
-                overlap,
-                ..Settings::default()
-            };
+        for (overlap, same, other) in
+            [(Overlap::Enforced, false, false), (Overlap::Identical, false, true), (Overlap::Off, true, true)]
+        {
+            let settings = Settings { overlap, ..Settings::default() };
             let mut sessions = Sessions::default();
             create(&mut sessions, "a", 0, &settings).unwrap();
-            assert_eq!(
-                create(&mut sessions, "a", 0, &settings).is_ok(),
-                same,
-                "{overlap:?}"
-            );
-            assert_eq!(
-                sessions
-                    .create(other_profile.clone(), at(0), &settings, overlap)
-                    .is_ok(),
-                other,
-                "{overlap:?}"
-            );
+            assert_eq!(create(&mut sessions, "a", 0, &settings).is_ok(), same, "{overlap:?}");
+            assert_eq!(sessions.create(other_profile.clone(), at(0), &settings, overlap).is_ok(), other, "{overlap:?}");
         }
     }
 
@@ -337,10 +259,7 @@ mod tests {
         let id = create(&mut sessions, "a", 0, &settings).unwrap();
         assert_eq!(sessions.get(id, "b", at(1)).unwrap_err(), Refused::Foreign);
         assert_eq!(sessions.all()[0].last_asked, None);
-        assert_eq!(
-            sessions.delete(id, "b", at(1), &settings),
-            Err(Refused::Foreign)
-        );
+        assert_eq!(sessions.delete(id, "b", at(1), &settings), Err(Refused::Foreign));
         sessions.get(id, "a", at(2)).unwrap();
         assert_eq!(sessions.all()[0].last_asked, Some(at(2)));
     }
@@ -352,32 +271,16 @@ mod tests {
         let id = create(&mut sessions, "a", 0, &settings).unwrap();
         sessions.extend(id, "a", 600, at(10), &settings).unwrap();
         sessions.advance(at(3600), &settings);
-        assert_eq!(
-            sessions.get(id, "a", at(3600)).unwrap().state,
-            State::Available
-        );
+        assert_eq!(sessions.get(id, "a", at(3600)).unwrap().state, State::Available);
         sessions.advance(at(4200), &settings);
-        assert_eq!(
-            sessions.get(id, "a", at(4200)).unwrap_err(),
-            Refused::NotFound
-        );
+        assert_eq!(sessions.get(id, "a", at(4200)).unwrap_err(), Refused::NotFound);
         assert!(sessions.timers.is_empty());
     }
 
     #[test]
-    fn twins_of_one_client_are_doubled_by_flow_or_by_callback_and_of_two_clients_only_overlapping()
-    {
-        let settings = Settings {
-            overlap: Overlap::Off,
-            ..Settings::default()
-        };
-        let doubled = |sessions: &Sessions| {
-            sessions
-                .all()
-                .iter()
-                .filter(|session| session.doubled)
-                .count()
-        };
+    fn twins_of_one_client_are_doubled_by_flow_or_by_callback_and_of_two_clients_only_overlapping() {
+        let settings = Settings { overlap: Overlap::Off, ..Settings::default() };
+        let doubled = |sessions: &Sessions| sessions.all().iter().filter(|session| session.doubled).count();
         let mut sessions = Sessions::default();
         let first = create(&mut sessions, "a", 0, &settings).unwrap();
         create(&mut sessions, "b", 0, &settings).unwrap();
@@ -391,9 +294,7 @@ mod tests {
         for phone in [PHONE, "+447700900113"] {
             let mut order = order("a", phone, 60);
             order.callback = Some(Private::from("https://client.example.com/n/1"));
-            sessions
-                .create(order, at(0), &settings, settings.overlap)
-                .unwrap();
+            sessions.create(order, at(0), &settings, settings.overlap).unwrap();
         }
         assert_eq!((doubled(&sessions), sessions.overlapping()), (1, 0));
     }

@@ -258,58 +258,19 @@ impl Settings {
         // More than any clock's calendar needs, and far from an overflow.
         let sane = |seconds: i64| (0..=1_000_000_000).contains(&seconds);
         let rules = [
-            (
-                "requestedDelaySeconds",
-                "0 or more",
-                sane(self.requested_delay_seconds),
-            ),
-            (
-                "retentionSeconds",
-                "0 or more",
-                sane(self.retention_seconds),
-            ),
-            (
-                "expiredKeptSeconds",
-                "0 or more",
-                sane(self.expired_kept_seconds),
-            ),
-            (
-                "deletedKeptSeconds",
-                "0 or more",
-                sane(self.deleted_kept_seconds),
-            ),
-            (
-                "leakGraceSeconds",
-                "0 or more",
-                sane(self.leak_grace_seconds),
-            ),
-            (
-                "extendCapSeconds",
-                "0 or more",
-                sane(self.extend_cap_seconds),
-            ),
-            (
-                "grantedSeconds",
-                "1 or more",
-                self.granted_seconds
-                    .is_none_or(|granted| granted >= 1 && sane(granted)),
-            ),
-            (
-                "clockSkewSeconds",
-                "between -1000000000 and 1000000000",
-                sane(self.clock_skew_seconds.saturating_abs()),
-            ),
-            (
-                "foreignSessionStatus",
-                "403 or 404",
-                [403, 404].contains(&self.foreign_session_status),
-            ),
+            ("requestedDelaySeconds", "0 or more", sane(self.requested_delay_seconds)),
+            ("retentionSeconds", "0 or more", sane(self.retention_seconds)),
+            ("expiredKeptSeconds", "0 or more", sane(self.expired_kept_seconds)),
+            ("deletedKeptSeconds", "0 or more", sane(self.deleted_kept_seconds)),
+            ("leakGraceSeconds", "0 or more", sane(self.leak_grace_seconds)),
+            ("extendCapSeconds", "0 or more", sane(self.extend_cap_seconds)),
+            ("grantedSeconds", "1 or more", self.granted_seconds.is_none_or(|granted| granted >= 1 && sane(granted))),
+            ("clockSkewSeconds", "between -1000000000 and 1000000000", sane(self.clock_skew_seconds.saturating_abs())),
+            ("foreignSessionStatus", "403 or 404", [403, 404].contains(&self.foreign_session_status)),
             (
                 "operationsOff",
                 "a map of operations to 404, 405 or 501",
-                self.operations_off
-                    .values()
-                    .all(|s| [404, 405, 501].contains(s)),
+                self.operations_off.values().all(|s| [404, 405, 501].contains(s)),
             ),
         ];
         match rules.into_iter().find(|(_, _, holds)| !holds) {
@@ -327,9 +288,7 @@ mod tests {
 
     #[test]
     fn a_change_replaces_its_fields_and_leaves_the_others() {
-        let changed = Settings::default()
-            .merged(json!({"retentionSeconds": 5, "operationsOff": {"extend": 405}}))
-            .unwrap();
+        let changed = Settings::default().merged(json!({"retentionSeconds": 5, "operationsOff": {"extend": 405}})).unwrap();
         assert_eq!(changed.retention_seconds, 5);
         assert_eq!(changed.operations_off[&Operation::Extend], 405);
         assert_eq!(changed.profiles, Settings::default().profiles);
@@ -337,15 +296,9 @@ mod tests {
 
     #[test]
     fn a_wrong_change_is_refused_with_the_name_of_its_field() {
-        let unknown = Settings::default()
-            .merged(json!({"retentionSecond": 5}))
-            .unwrap_err()
-            .to_string();
+        let unknown = Settings::default().merged(json!({"retentionSecond": 5})).unwrap_err().to_string();
         assert!(unknown.contains("retentionSecond"), "{unknown}");
-        let range = Settings::default()
-            .merged(json!({"grantedSeconds": 0}))
-            .unwrap_err()
-            .to_string();
+        let range = Settings::default().merged(json!({"grantedSeconds": 0})).unwrap_err().to_string();
         assert_eq!(range, "settings: grantedSeconds must be 1 or more");
         assert!(Settings::default().merged(json!([1])).is_err());
     }

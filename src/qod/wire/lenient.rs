@@ -7,9 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// For `#[serde(default, deserialize_with = "or_absent")]`: the value, or none where it is null or of another type.
-pub(super) fn or_absent<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
+pub(super) fn or_absent<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
 }
 
@@ -24,9 +22,7 @@ impl<'de> Deserialize<'de> for Integer {
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
         };
-        number
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("not a whole number"))
+        number.map(Self).ok_or_else(|| serde::de::Error::custom("not a whole number"))
     }
 }
 
@@ -38,15 +34,10 @@ impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let time = match Value::deserialize(deserializer)? {
             Value::Number(number) => number.as_i64().and_then(seconds),
-            Value::String(text) => text
-                .trim()
-                .parse()
-                .ok()
-                .map_or_else(|| text.trim().parse().ok(), seconds),
+            Value::String(text) => text.trim().parse().ok().map_or_else(|| text.trim().parse().ok(), seconds),
             _ => None,
         };
-        time.map(Self)
-            .ok_or_else(|| serde::de::Error::custom("not a time"))
+        time.map(Self).ok_or_else(|| serde::de::Error::custom("not a time"))
     }
 }
 
@@ -62,9 +53,7 @@ pub(super) struct Word(pub(super) String);
 impl<'de> Deserialize<'de> for Word {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = String::deserialize(deserializer)?;
-        let character = |character: char| {
-            character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.')
-        };
+        let character = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
         if !word.is_empty() && word.len() <= 64 && word.chars().all(character) {
             Ok(Self(word))
         } else {
@@ -80,17 +69,8 @@ mod tests {
     #[test]
     fn a_time_is_read_in_each_of_its_spellings_and_rubbish_is_none() {
         let expected: Timestamp = "2026-01-02T03:00:00Z".parse().unwrap();
-        for good in [
-            r"1767322800",
-            r#""1767322800""#,
-            r#""2026-01-02T03:00:00Z""#,
-            r#""2026-01-02T04:00:00.000+01:00""#,
-        ] {
-            assert_eq!(
-                serde_json::from_str::<Time>(good).unwrap().0,
-                expected,
-                "{good}"
-            );
+        for good in [r"1767322800", r#""1767322800""#, r#""2026-01-02T03:00:00Z""#, r#""2026-01-02T04:00:00.000+01:00""#] {
+            assert_eq!(serde_json::from_str::<Time>(good).unwrap().0, expected, "{good}");
         }
         for bad in [r#""soon""#, "99999999999999", "{}", "true"] {
             assert!(serde_json::from_str::<Time>(bad).is_err(), "{bad}");
@@ -99,10 +79,7 @@ mod tests {
 
     #[test]
     fn prose_is_no_word() {
-        assert_eq!(
-            serde_json::from_str::<Word>(r#""PENDING""#).unwrap().0,
-            "PENDING"
-        );
+        assert_eq!(serde_json::from_str::<Word>(r#""PENDING""#).unwrap().0, "PENDING");
         assert!(serde_json::from_str::<Word>(r#""call +447700900123 for help""#).is_err());
     }
 }

@@ -52,12 +52,9 @@ impl Shape {
     pub const fn of(generation: Generation) -> Option<Self> {
         match generation {
             Generation::V0_10 => Some(Self::V0_10),
-            Generation::V0_8
-            | Generation::V0_9
-            | Generation::V0_11
-            | Generation::V1_0
-            | Generation::V1_1
-            | Generation::V1_2 => None,
+            Generation::V0_8 | Generation::V0_9 | Generation::V0_11 | Generation::V1_0 | Generation::V1_1 | Generation::V1_2 => {
+                None
+            }
         }
     }
 
@@ -74,12 +71,7 @@ impl Shape {
         let body = match self {
             Self::V0_10 => v0_10::extend(additional_seconds)?,
         };
-        Ok(Request::new(
-            Method::POST,
-            Api::Sessions,
-            &["sessions", segment(id)?, "extend"],
-        )
-        .with_body(body))
+        Ok(Request::new(Method::POST, Api::Sessions, &["sessions", segment(id)?, "extend"]).with_body(body))
     }
 
     /// The session in an answer; none where the body holds no session with an id.
@@ -92,34 +84,19 @@ impl Shape {
 
 /// `GET /sessions/{sessionId}`, alike in all generations.
 pub fn get(id: &SessionId) -> Result<Request, Fault> {
-    Ok(Request::new(
-        Method::GET,
-        Api::Sessions,
-        &["sessions", segment(id)?],
-    ))
+    Ok(Request::new(Method::GET, Api::Sessions, &["sessions", segment(id)?]))
 }
 
 /// `DELETE /sessions/{sessionId}`, alike in all generations.
 pub fn delete(id: &SessionId) -> Result<Request, Fault> {
-    Ok(Request::new(
-        Method::DELETE,
-        Api::Sessions,
-        &["sessions", segment(id)?],
-    ))
+    Ok(Request::new(Method::DELETE, Api::Sessions, &["sessions", segment(id)?]))
 }
 
 /// `GET /qos-profiles`, of 0.9 and 0.10.
 pub fn list_profiles(filter: &ProfileFilter) -> Request {
     let mut request = Request::new(Method::GET, Api::Profiles, &["qos-profiles"]);
-    request
-        .query
-        .extend(filter.name.clone().map(|name| ("name", name)));
-    request.query.extend(
-        filter
-            .status
-            .as_ref()
-            .map(|status| ("status", status.as_str().to_owned())),
-    );
+    request.query.extend(filter.name.clone().map(|name| ("name", name)));
+    request.query.extend(filter.status.as_ref().map(|status| ("status", status.as_str().to_owned())));
     request
 }
 
@@ -127,16 +104,9 @@ pub fn list_profiles(filter: &ProfileFilter) -> Request {
 pub fn get_profile(name: &str) -> Result<Request, Fault> {
     profile_name(name)?;
     if matches!(name, "." | "..") {
-        return Err(Fault::not_expressible(
-            Field::Profile,
-            "a path cannot hold this name",
-        ));
+        return Err(Fault::not_expressible(Field::Profile, "a path cannot hold this name"));
     }
-    Ok(Request::new(
-        Method::GET,
-        Api::Profiles,
-        &["qos-profiles", name],
-    ))
+    Ok(Request::new(Method::GET, Api::Profiles, &["qos-profiles", name]))
 }
 
 /// The profile in an answer, of any generation.
@@ -146,23 +116,14 @@ pub fn profile(body: &[u8]) -> Option<QosProfile> {
 
 /// The profiles in an answer, of any generation; none where the body is no list, or holds something that is no profile.
 pub fn profiles(body: &[u8]) -> Option<Vec<QosProfile>> {
-    serde_json::from_slice::<Value>(body)
-        .ok()?
-        .as_array()?
-        .iter()
-        .map(profiles::one)
-        .collect()
+    serde_json::from_slice::<Value>(body).ok()?.as_array()?.iter().map(profiles::one).collect()
 }
 
 /// `QosProfileName`: `^[a-zA-Z0-9_.-]+$`; its length (3 to 256) is left to the provider.
 fn profile_name(name: &str) -> Result<(), Fault> {
-    let allowed =
-        |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-');
+    let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-');
     if name.is_empty() || !name.chars().all(allowed) {
-        return Err(Fault::not_expressible(
-            Field::Profile,
-            "letters, digits, dot, hyphen and underscore",
-        ));
+        return Err(Fault::not_expressible(Field::Profile, "letters, digits, dot, hyphen and underscore"));
     }
     Ok(())
 }
@@ -171,23 +132,14 @@ fn profile_name(name: &str) -> Result<(), Fault> {
 /// and a DELETE would go to another resource.
 fn segment(id: &SessionId) -> Result<&str, Fault> {
     match id.as_str() {
-        "" | "." | ".." => Err(Fault::not_expressible(
-            Field::Session,
-            "a path cannot hold this identifier",
-        )),
+        "" | "." | ".." => Err(Fault::not_expressible(Field::Session, "a path cannot hold this identifier")),
         id => Ok(id),
     }
 }
 
 impl Request {
     fn new(method: Method, api: Api, path: &[&str]) -> Self {
-        Self {
-            method,
-            api,
-            path: path.iter().map(|segment| (*segment).to_owned()).collect(),
-            query: Vec::new(),
-            body: None,
-        }
+        Self { method, api, path: path.iter().map(|segment| (*segment).to_owned()).collect(), query: Vec::new(), body: None }
     }
 
     fn with_body(mut self, body: Value) -> Self {
@@ -205,23 +157,14 @@ mod tests {
     fn an_identifier_that_would_walk_up_the_path_is_not_sent() {
         for id in ["", ".", ".."] {
             let fault = delete(&SessionId::new(id)).unwrap_err();
-            assert!(
-                matches!(
-                    fault.class,
-                    FaultClass::NotExpressible {
-                        field: Field::Session,
-                        ..
-                    }
-                ),
-                "{id}"
-            );
+            assert!(matches!(fault.class, FaultClass::NotExpressible { field: Field::Session, .. }), "{id}");
         }
     }
 
     #[test]
     fn a_request_prints_neither_device_nor_secret() {
-        let request = Request::new(Method::POST, Api::Sessions, &["sessions"])
-            .with_body(serde_json::json!({"a": "+447700900123"}));
+        let request =
+            Request::new(Method::POST, Api::Sessions, &["sessions"]).with_body(serde_json::json!({"a": "+447700900123"}));
         assert!(!format!("{request:?}").contains("447700900123"));
     }
 }

@@ -67,20 +67,11 @@ impl Amount {
     fn seconds(&self, round_up: bool) -> Option<i64> {
         const SECOND: i128 = 1_000_000_000;
         let nanoseconds = self.nanoseconds()?;
-        Some(
-            i64::try_from(if round_up {
-                (nanoseconds + SECOND - 1) / SECOND
-            } else {
-                nanoseconds / SECOND
-            })
-            .unwrap_or(i64::MAX),
-        )
+        Some(i64::try_from(if round_up { (nanoseconds + SECOND - 1) / SECOND } else { nanoseconds / SECOND }).unwrap_or(i64::MAX))
     }
 
     fn duration(&self) -> Option<Duration> {
-        self.nanoseconds()
-            .and_then(|nanoseconds| u64::try_from(nanoseconds).ok())
-            .map(Duration::from_nanos)
+        self.nanoseconds().and_then(|nanoseconds| u64::try_from(nanoseconds).ok()).map(Duration::from_nanos)
     }
 
     fn bits_per_second(&self) -> Option<u64> {
@@ -92,9 +83,7 @@ impl Amount {
             "Tbps" => 1_000_000_000_000,
             _ => return None,
         };
-        u64::try_from(self.value.0)
-            .ok()
-            .map(|value| value.saturating_mul(unit))
+        u64::try_from(self.value.0).ok().map(|value| value.saturating_mul(unit))
     }
 }
 
@@ -104,18 +93,9 @@ pub(super) fn one(value: &Value) -> Option<QosProfile> {
     let rate = |amount: &Option<Amount>| amount.as_ref().and_then(Amount::bits_per_second);
     Some(QosProfile {
         name: wire.name,
-        status: wire.status.map_or_else(
-            || ProfileStatus::Unknown(String::new()),
-            |word| ProfileStatus::from(word.0),
-        ),
-        min_duration_seconds: wire
-            .min_duration
-            .as_ref()
-            .and_then(|amount| amount.seconds(true)),
-        max_duration_seconds: wire
-            .max_duration
-            .as_ref()
-            .and_then(|amount| amount.seconds(false)),
+        status: wire.status.map_or_else(|| ProfileStatus::Unknown(String::new()), |word| ProfileStatus::from(word.0)),
+        min_duration_seconds: wire.min_duration.as_ref().and_then(|amount| amount.seconds(true)),
+        max_duration_seconds: wire.max_duration.as_ref().and_then(|amount| amount.seconds(false)),
         target_min_upstream_rate: rate(&wire.target_min_upstream_rate),
         max_upstream_rate: rate(&wire.max_upstream_rate),
         max_upstream_burst_rate: rate(&wire.max_upstream_burst_rate),
@@ -139,10 +119,7 @@ mod tests {
     fn limits_are_rounded_to_what_is_certainly_allowed() {
         let limit = json!({"value": 1500, "unit": "Milliseconds"});
         let profile = one(&json!({"name": "voice", "status": "ACTIVE", "minDuration": limit, "maxDuration": limit})).unwrap();
-        assert_eq!(
-            (profile.min_duration_seconds, profile.max_duration_seconds),
-            (Some(2), Some(1))
-        );
+        assert_eq!((profile.min_duration_seconds, profile.max_duration_seconds), (Some(2), Some(1)));
     }
 
     #[test]
@@ -154,8 +131,7 @@ mod tests {
             json!(-1),
             json!({"value": -1, "unit": "Days"}),
         ] {
-            let profile =
-                one(&json!({"name": "voice", "status": "ACTIVE", "maxDuration": limit})).unwrap();
+            let profile = one(&json!({"name": "voice", "status": "ACTIVE", "maxDuration": limit})).unwrap();
             assert_eq!(profile.max_duration_seconds, None, "{limit}");
         }
     }
@@ -167,9 +143,6 @@ mod tests {
             &json!({"name": "voice", "status": "ACTIVE", "minDuration": limit, "maxUpstreamRate": {"value": i64::MAX, "unit": "Tbps"}}),
         );
         let profile = profile.unwrap();
-        assert_eq!(
-            (profile.min_duration_seconds, profile.max_upstream_rate),
-            (Some(i64::MAX), Some(u64::MAX))
-        );
+        assert_eq!((profile.min_duration_seconds, profile.max_upstream_rate), (Some(i64::MAX), Some(u64::MAX)));
     }
 }

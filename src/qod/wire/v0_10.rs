@@ -44,10 +44,7 @@ pub(super) fn create(request: &CreateSession) -> Result<Value, Fault> {
 /// The body of `POST /sessions/{sessionId}/extend`.
 pub(super) fn extend(additional_seconds: i64) -> Result<Value, Fault> {
     if !(1..=MAX_EXTENSION).contains(&additional_seconds) {
-        return Err(Fault::not_expressible(
-            Field::Duration,
-            "1 to 86399 s for an extension",
-        ));
+        return Err(Fault::not_expressible(Field::Duration, "1 to 86399 s for an extension"));
     }
     Ok(json!({ "requestedAdditionalDuration": additional_seconds }))
 }
@@ -66,10 +63,7 @@ fn device(device: &Device) -> Result<Value, Fault> {
     if let Some(number) = &device.phone_number {
         let digits = number.expose().strip_prefix('+').unwrap_or(number.expose());
         if !(5..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Fault::not_expressible(
-                Field::Device,
-                "a phone number has 5 to 15 digits",
-            ));
+            return Err(Fault::not_expressible(Field::Device, "a phone number has 5 to 15 digits"));
         }
         body.insert("phoneNumber".into(), json!(number.expose()));
     }
@@ -85,10 +79,7 @@ fn device(device: &Device) -> Result<Value, Fault> {
         }
         let address = Ipv4 {
             public_address: *address.public_address.expose(),
-            private_address: address
-                .private_address
-                .as_ref()
-                .map(|address| *address.expose()),
+            private_address: address.private_address.as_ref().map(|address| *address.expose()),
             public_port: address.public_port,
         };
         body.insert("ipv4Address".into(), json!(address));
@@ -97,20 +88,14 @@ fn device(device: &Device) -> Result<Value, Fault> {
         body.insert("ipv6Address".into(), json!(address.expose()));
     }
     if body.is_empty() {
-        return Err(Fault::not_expressible(
-            Field::Device,
-            "at least one identifier is required",
-        ));
+        return Err(Fault::not_expressible(Field::Device, "at least one identifier is required"));
     }
     Ok(Value::Object(body))
 }
 
 fn server(server: &ApplicationServer) -> Result<Value, Fault> {
     if !server.ip_addresses.is_empty() {
-        return Err(Fault::not_expressible(
-            Field::ApplicationServer,
-            "a list of addresses appears in 1.2",
-        ));
+        return Err(Fault::not_expressible(Field::ApplicationServer, "a list of addresses appears in 1.2"));
     }
     let mut body = serde_json::Map::new();
     if let Some(address) = &server.ipv4_address {
@@ -133,33 +118,19 @@ fn ports(spec: Option<&PortsSpec>) -> Result<Option<Value>, Fault> {
         body.insert("ports".into(), json!(spec.ports));
     }
     if spec.ranges.iter().any(|range| range.from > range.to) {
-        return Err(Fault::not_expressible(
-            Field::Ports,
-            "a range must not end before it begins",
-        ));
+        return Err(Fault::not_expressible(Field::Ports, "a range must not end before it begins"));
     }
     if !spec.ranges.is_empty() {
-        body.insert(
-            "ranges".into(),
-            spec.ranges
-                .iter()
-                .map(|range| json!({"from": range.from, "to": range.to}))
-                .collect(),
-        );
+        body.insert("ranges".into(), spec.ranges.iter().map(|range| json!({"from": range.from, "to": range.to})).collect());
     }
     Ok((!body.is_empty()).then_some(Value::Object(body)))
 }
 
 fn webhook(callback: &Callback) -> Result<Value, Fault> {
     if !(20..=256).contains(&callback.token.expose().chars().count()) {
-        return Err(Fault::not_expressible(
-            Field::Callback,
-            "the token must have 20 to 256 characters",
-        ));
+        return Err(Fault::not_expressible(Field::Callback, "the token must have 20 to 256 characters"));
     }
-    Ok(
-        json!({ "notificationUrl": callback.url.expose(), "notificationAuthToken": callback.token.expose() }),
-    )
+    Ok(json!({ "notificationUrl": callback.url.expose(), "notificationAuthToken": callback.token.expose() }))
 }
 
 #[cfg(test)]
@@ -169,10 +140,7 @@ mod tests {
 
     fn request() -> CreateSession {
         CreateSession {
-            device: Device {
-                phone_number: Some("+447700900123".into()),
-                ..Device::default()
-            },
+            device: Device { phone_number: Some("+447700900123".into()), ..Device::default() },
             application_server: ApplicationServer {
                 ipv4_address: Some("198.51.100.10/24".into()),
                 ..ApplicationServer::default()
@@ -195,49 +163,25 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!(
-            refused(|request| request.duration_seconds = 0),
-            Field::Duration
-        );
-        assert_eq!(
-            refused(|request| request.duration_seconds = 86_401),
-            Field::Duration
-        );
-        assert_eq!(
-            refused(|request| request.qos_profile = "a b".into()),
-            Field::Profile
-        );
-        assert_eq!(
-            refused(|request| request.device = Device::default()),
-            Field::Device
-        );
-        assert_eq!(
-            refused(|request| request.device.phone_number = Some("+44 7700".into())),
-            Field::Device
-        );
-        let address = DeviceIpv4 {
-            public_address: Ipv4Addr::new(203, 0, 113, 25).into(),
-            private_address: None,
-            public_port: None,
-        };
+        assert_eq!(refused(|request| request.duration_seconds = 0), Field::Duration);
+        assert_eq!(refused(|request| request.duration_seconds = 86_401), Field::Duration);
+        assert_eq!(refused(|request| request.qos_profile = "a b".into()), Field::Profile);
+        assert_eq!(refused(|request| request.device = Device::default()), Field::Device);
+        assert_eq!(refused(|request| request.device.phone_number = Some("+44 7700".into())), Field::Device);
+        let address =
+            DeviceIpv4 { public_address: Ipv4Addr::new(203, 0, 113, 25).into(), private_address: None, public_port: None };
         let mut bare = request();
         bare.device.ipv4_address = Some(address);
         assert!(create(&bare).is_err());
         assert_eq!(
-            refused(|request| request.callback = Some(Callback {
-                url: "https://qos.example.org/".into(),
-                token: "short".into(),
-                token_expires: None
-            })),
+            refused(|request| request.callback =
+                Some(Callback { url: "https://qos.example.org/".into(), token: "short".into(), token_expires: None })),
             Field::Callback
         );
     }
 
     #[test]
     fn the_server_is_sent_as_it_was_written() {
-        assert_eq!(
-            create(&request()).unwrap()["applicationServer"],
-            json!({"ipv4Address": "198.51.100.10/24"})
-        );
+        assert_eq!(create(&request()).unwrap()["applicationServer"], json!({"ipv4Address": "198.51.100.10/24"}));
     }
 }

@@ -35,9 +35,6 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem of this kind.
     pub(crate) fn new(fault: Fault, message: impl Into<String>) -> Self {
-        Self {
-            fault,
-            message: message.into(),
-        }
+        Self { fault, message: message.into() }
     }
 }

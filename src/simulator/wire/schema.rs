@@ -12,29 +12,19 @@ pub(crate) struct Object<'a> {
 }
 
 pub(crate) fn violation(path: &str) -> Problem {
-    Problem::new(
-        Fault::Invalid,
-        format!("Schema validation failed at {path}"),
-    )
+    Problem::new(Fault::Invalid, format!("Schema validation failed at {path}"))
 }
 
 impl<'a> Object<'a> {
     /// The body itself.
     pub(crate) fn body(body: &'a Value) -> Result<Self, Problem> {
         let fields = body.as_object().ok_or_else(|| violation("the body"))?;
-        Ok(Self {
-            path: String::new(),
-            fields,
-        })
+        Ok(Self { path: String::new(), fields })
     }
 
     /// The path of one of its fields.
     pub(crate) fn path(&self, field: &str) -> String {
-        if self.path.is_empty() {
-            field.to_owned()
-        } else {
-            format!("{}.{field}", self.path)
-        }
+        if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }
     }
 
     fn get(&self, field: &str) -> Option<&'a Value> {
@@ -43,10 +33,7 @@ impl<'a> Object<'a> {
 
     /// That a required field is missing.
     pub(crate) fn missing(&self, field: &str) -> Problem {
-        Problem::new(
-            Fault::Invalid,
-            format!("Expected property is missing: {}", self.path(field)),
-        )
+        Problem::new(Fault::Invalid, format!("Expected property is missing: {}", self.path(field)))
     }
 
     /// An object field, if present.
@@ -54,13 +41,8 @@ impl<'a> Object<'a> {
         let Some(value) = self.get(field) else {
             return Ok(None);
         };
-        let fields = value
-            .as_object()
-            .ok_or_else(|| violation(&self.path(field)))?;
-        Ok(Some(Self {
-            path: self.path(field),
-            fields,
-        }))
+        let fields = value.as_object().ok_or_else(|| violation(&self.path(field)))?;
+        Ok(Some(Self { path: self.path(field), fields }))
     }
 
     /// A text field, if present.
@@ -68,10 +50,7 @@ impl<'a> Object<'a> {
         let Some(value) = self.get(field) else {
             return Ok(None);
         };
-        value
-            .as_str()
-            .map(Some)
-            .ok_or_else(|| violation(&self.path(field)))
+        value.as_str().map(Some).ok_or_else(|| violation(&self.path(field)))
     }
 
     /// A text field that parses as a `T`, if present.
@@ -79,16 +58,12 @@ impl<'a> Object<'a> {
         let Some(text) = self.text(field)? else {
             return Ok(None);
         };
-        text.parse()
-            .map(Some)
-            .map_err(|_| violation(&self.path(field)))
+        text.parse().map(Some).map_err(|_| violation(&self.path(field)))
     }
 
     /// An integer field, if present. JSON knows no integers: 60.0 is one.
     pub(crate) fn integer(&self, field: &str) -> Result<Option<i64>, Problem> {
-        self.get(field)
-            .map(|value| integer(value).ok_or_else(|| violation(&self.path(field))))
-            .transpose()
+        self.get(field).map(|value| integer(value).ok_or_else(|| violation(&self.path(field)))).transpose()
     }
 
     /// An array field with at least one element, if present.
@@ -111,12 +86,7 @@ impl<'a> Object<'a> {
     }
 
     /// An element of one of its arrays, as an object.
-    pub(crate) fn element(
-        &self,
-        field: &str,
-        index: usize,
-        element: &'a Value,
-    ) -> Result<Self, Problem> {
+    pub(crate) fn element(&self, field: &str, index: usize, element: &'a Value) -> Result<Self, Problem> {
         let path = format!("{}[{index}]", self.path(field));
         let fields = element.as_object().ok_or_else(|| violation(&path))?;
         Ok(Self { path, fields })
@@ -128,9 +98,7 @@ pub(crate) fn integer(value: &Value) -> Option<i64> {
     if let Some(integer) = value.as_i64() {
         return Some(integer);
     }
-    let float = value
-        .as_f64()
-        .filter(|float| float.fract() == 0.0 && float.abs() < 9e15)?;
+    let float = value.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9e15)?;
     // A whole number within 2^53: exact.
     #[expect(clippy::cast_possible_truncation, reason = "checked in the line above")]
     Some(float as i64)

@@ -55,9 +55,7 @@ pub(crate) fn create(body: &[u8]) -> Result<Create, Problem> {
     let mut ports = PortProblem(None);
     let (device, ends_in_9) = device(&object, &mut ports)?;
     let servers = servers(&object)?;
-    let profile = object
-        .text("qosProfile")?
-        .ok_or_else(|| object.missing("qosProfile"))?;
+    let profile = object.text("qosProfile")?.ok_or_else(|| object.missing("qosProfile"))?;
     if !profile_name(profile) {
         return Err(violation("qosProfile"));
     }
@@ -66,31 +64,17 @@ pub(crate) fn create(body: &[u8]) -> Result<Create, Problem> {
     let duration = object.integer("duration")?;
     let (mut callback, mut callback_token_fits) = (None, true);
     if let Some(webhook) = object.object("webhook")? {
-        let url: Url = webhook
-            .parsed("notificationUrl")?
-            .ok_or_else(|| webhook.missing("notificationUrl"))?;
+        let url: Url = webhook.parsed("notificationUrl")?.ok_or_else(|| webhook.missing("notificationUrl"))?;
         callback = Some(Private::new(url.to_string()));
-        callback_token_fits = webhook
-            .text("notificationAuthToken")?
-            .is_none_or(|token| (20..=256).contains(&token.chars().count()));
+        callback_token_fits =
+            webhook.text("notificationAuthToken")?.is_none_or(|token| (20..=256).contains(&token.chars().count()));
     }
     if let Some(problem) = ports.0 {
         return Err(problem);
     }
     let echo = Private::new(echo(&body));
     let profile = profile.to_owned();
-    Ok(Create {
-        device,
-        ends_in_9,
-        servers,
-        device_ports,
-        server_ports,
-        profile,
-        duration,
-        callback,
-        callback_token_fits,
-        echo,
-    })
+    Ok(Create { device, ends_in_9, servers, device_ports, server_ports, profile, duration, callback, callback_token_fits, echo })
 }
 
 /// Reads the body of `extendQosSessionDuration`: the additional seconds.
@@ -98,14 +82,8 @@ pub(crate) fn extend(body: &[u8]) -> Result<i64, Problem> {
     let body: Value = serde_json::from_slice(body).map_err(|_| violation("the body"))?;
     let object = Object::body(&body)?;
     let field = "requestedAdditionalDuration";
-    let seconds = object
-        .integer(field)?
-        .ok_or_else(|| object.missing(field))?;
-    if (1..MAX_DURATION).contains(&seconds) {
-        Ok(seconds)
-    } else {
-        Err(violation(field))
-    }
+    let seconds = object.integer(field)?.ok_or_else(|| object.missing(field))?;
+    if (1..MAX_DURATION).contains(&seconds) { Ok(seconds) } else { Err(violation(field)) }
 }
 
 /// Reads a session id: a UUID in its usual form.
@@ -117,26 +95,13 @@ pub(crate) fn session_id(text: &str) -> Result<Uuid, Problem> {
 
 /// Whether `name` is a name that a profile can have (`QosProfileName`).
 pub(crate) fn profile_name(name: &str) -> bool {
-    (3..=256).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+    (3..=256).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
 fn device(body: &Object<'_>, ports: &mut PortProblem) -> Result<(Device, bool), Problem> {
-    let device = body
-        .object("device")?
-        .ok_or_else(|| body.missing("device"))?;
-    if !device.any(&[
-        "phoneNumber",
-        "networkAccessIdentifier",
-        "ipv4Address",
-        "ipv6Address",
-    ]) {
-        return Err(Problem::new(
-            Fault::Invalid,
-            "Insufficient properties specified: device",
-        ));
+    let device = body.object("device")?.ok_or_else(|| body.missing("device"))?;
+    if !device.any(&["phoneNumber", "networkAccessIdentifier", "ipv4Address", "ipv6Address"]) {
+        return Err(Problem::new(Fault::Invalid, "Insufficient properties specified: device"));
     }
     let mut identifiers = Vec::new();
     let mut ends_in_9 = false;
@@ -154,9 +119,7 @@ fn device(body: &Object<'_>, ports: &mut PortProblem) -> Result<(Device, bool), 
         identifiers.push(Identifier::network_access(identifier));
     }
     if let Some(ipv4) = device.object("ipv4Address")? {
-        let public: Ipv4Addr = ipv4
-            .parsed("publicAddress")?
-            .ok_or_else(|| ipv4.missing("publicAddress"))?;
+        let public: Ipv4Addr = ipv4.parsed("publicAddress")?.ok_or_else(|| ipv4.missing("publicAddress"))?;
         let private: Option<Ipv4Addr> = ipv4.parsed("privateAddress")?;
         let port = ipv4.integer("publicPort")?;
         if private.is_none() && port.is_none() {
@@ -180,34 +143,17 @@ fn device(body: &Object<'_>, ports: &mut PortProblem) -> Result<(Device, bool), 
 }
 
 fn servers(body: &Object<'_>) -> Result<Vec<IpNet>, Problem> {
-    let server = body
-        .object("applicationServer")?
-        .ok_or_else(|| body.missing("applicationServer"))?;
+    let server = body.object("applicationServer")?.ok_or_else(|| body.missing("applicationServer"))?;
     // A subnet, or a single address.
-    let v4 = server.text("ipv4Address")?.map(|text| {
-        text.parse::<Ipv4Net>()
-            .or_else(|_| text.parse::<Ipv4Addr>().map(Ipv4Net::from))
-    });
-    let v6 = server.text("ipv6Address")?.map(|text| {
-        text.parse::<Ipv6Net>()
-            .or_else(|_| text.parse::<Ipv6Addr>().map(Ipv6Net::from))
-    });
-    let v4 = v4
-        .transpose()
-        .map_err(|_| violation("applicationServer.ipv4Address"))?;
-    let v6 = v6
-        .transpose()
-        .map_err(|_| violation("applicationServer.ipv6Address"))?;
-    let servers: Vec<IpNet> = v4
-        .map(|net| net.trunc().into())
-        .into_iter()
-        .chain(v6.map(|net| net.trunc().into()))
-        .collect();
+    let v4 =
+        server.text("ipv4Address")?.map(|text| text.parse::<Ipv4Net>().or_else(|_| text.parse::<Ipv4Addr>().map(Ipv4Net::from)));
+    let v6 =
+        server.text("ipv6Address")?.map(|text| text.parse::<Ipv6Net>().or_else(|_| text.parse::<Ipv6Addr>().map(Ipv6Net::from)));
+    let v4 = v4.transpose().map_err(|_| violation("applicationServer.ipv4Address"))?;
+    let v6 = v6.transpose().map_err(|_| violation("applicationServer.ipv6Address"))?;
+    let servers: Vec<IpNet> = v4.map(|net| net.trunc().into()).into_iter().chain(v6.map(|net| net.trunc().into())).collect();
     if servers.is_empty() {
-        return Err(Problem::new(
-            Fault::Invalid,
-            "Insufficient properties specified: applicationServer",
-        ));
+        return Err(Problem::new(Fault::Invalid, "Insufficient properties specified: applicationServer"));
     }
     Ok(servers)
 }
@@ -217,8 +163,7 @@ struct PortProblem(Option<Problem>);
 
 impl PortProblem {
     fn note(&mut self, message: &str) {
-        self.0
-            .get_or_insert_with(|| Problem::new(Fault::OutOfRange, message));
+        self.0.get_or_insert_with(|| Problem::new(Fault::OutOfRange, message));
     }
 }
 
@@ -227,17 +172,12 @@ fn port_set(body: &Object<'_>, field: &str, problem: &mut PortProblem) -> Result
         return Ok(PortSet::ALL);
     };
     if spec.empty() {
-        return Err(Problem::new(
-            Fault::Invalid,
-            format!("Insufficient properties specified: {field}"),
-        ));
+        return Err(Problem::new(Fault::Invalid, format!("Insufficient properties specified: {field}")));
     }
     let mut ranges: Vec<RangeInclusive<u16>> = Vec::new();
     for (index, element) in spec.array("ranges")?.unwrap_or_default().iter().enumerate() {
         let range = spec.element("ranges", index, element)?;
-        let from = range
-            .integer("from")?
-            .ok_or_else(|| range.missing("from"))?;
+        let from = range.integer("from")?.ok_or_else(|| range.missing("from"))?;
         let to = range.integer("to")?.ok_or_else(|| range.missing("to"))?;
         match (u16::try_from(from), u16::try_from(to)) {
             (Ok(from), Ok(to)) if from <= to => ranges.push(from..=to),
@@ -252,26 +192,12 @@ fn port_set(body: &Object<'_>, field: &str, problem: &mut PortProblem) -> Result
         }
     }
     // Only properties that the schema does not know: no restriction is expressed.
-    Ok(if spec.any(&["ranges", "ports"]) {
-        PortSet::of(ranges)
-    } else {
-        PortSet::ALL
-    })
+    Ok(if spec.any(&["ranges", "ports"]) { PortSet::of(ranges) } else { PortSet::ALL })
 }
 
 fn echo(body: &Value) -> Map<String, Value> {
-    let repeated = [
-        "device",
-        "applicationServer",
-        "devicePorts",
-        "applicationServerPorts",
-        "qosProfile",
-        "webhook",
-    ];
-    let fields = repeated.iter().filter_map(|name| {
-        body.get(*name)
-            .map(|value| ((*name).to_owned(), value.clone()))
-    });
+    let repeated = ["device", "applicationServer", "devicePorts", "applicationServerPorts", "qosProfile", "webhook"];
+    let fields = repeated.iter().filter_map(|name| body.get(*name).map(|value| ((*name).to_owned(), value.clone())));
     let mut echo: Map<String, Value> = fields.collect();
     if let Some(webhook) = echo.get_mut("webhook").and_then(Value::as_object_mut) {
         webhook.remove("notificationAuthToken");
@@ -286,14 +212,7 @@ pub(crate) fn session_info(session: &Session, settings: &Settings) -> Value {
         State::Available => "AVAILABLE",
         State::Retained(_) | State::Over(_) => "UNAVAILABLE",
     };
-    info(
-        session.order.echo.expose().clone(),
-        session.id,
-        session.duration,
-        session.created,
-        status,
-        settings,
-    )
+    info(session.order.echo.expose().clone(), session.id, session.duration, session.created, status, settings)
 }
 
 /// `SessionInfo` of these values; `echo` are the fields that come from the request.
@@ -309,10 +228,7 @@ pub(crate) fn info(
     echo.insert("sessionId".to_owned(), json!(id));
     echo.insert("duration".to_owned(), json!(duration));
     echo.insert("startedAt".to_owned(), json!(started));
-    echo.insert(
-        "expiresAt".to_owned(),
-        json!(started.saturating_add(duration)),
-    );
+    echo.insert("expiresAt".to_owned(), json!(started.saturating_add(duration)));
     echo.insert("qosStatus".to_owned(), json!(status));
     Value::Object(echo)
 }
@@ -340,9 +256,7 @@ pub(crate) fn profile(profile: &Profile, settings: &Settings) -> Value {
 /// A duration in the largest unit that expresses it.
 fn duration(seconds: i64) -> Value {
     let units = [(86_400, "Days"), (3600, "Hours"), (60, "Minutes")];
-    let whole = units
-        .into_iter()
-        .find(|(size, _)| seconds >= *size && seconds % size == 0);
+    let whole = units.into_iter().find(|(size, _)| seconds >= *size && seconds % size == 0);
     let (size, unit) = whole.unwrap_or((1, "Seconds"));
     json!({"value": seconds / size, "unit": unit})
 }
@@ -351,11 +265,7 @@ fn duration(seconds: i64) -> Value {
 pub(crate) fn problem(problem: &Problem, operation: Operation, flavour: Flavour) -> (u16, Value) {
     let telefonica = flavour == Flavour::Telefonica;
     let (status, code) = match problem.fault {
-        Fault::Invalid
-            if telefonica && !matches!(operation, Operation::Create | Operation::Extend) =>
-        {
-            (400, "INVALID_INPUT")
-        }
+        Fault::Invalid if telefonica && !matches!(operation, Operation::Create | Operation::Extend) => (400, "INVALID_INPUT"),
         Fault::Invalid => (400, "INVALID_ARGUMENT"),
         Fault::OutOfRange => (400, "OUT_OF_RANGE"),
         Fault::Unauthenticated if telefonica => (401, "UNAUTHORIZED"),

@@ -115,10 +115,7 @@ pub(crate) fn finished(log: &str) -> Result<Vec<AuditEvent>, Error> {
         if !text.ends_with('\n') {
             break;
         }
-        let line: Line = serde_json::from_str(text).map_err(|source| Error::Audit {
-            line: index + 1,
-            source,
-        })?;
+        let line: Line = serde_json::from_str(text).map_err(|source| Error::Audit { line: index + 1, source })?;
         // A watch is recorded at its start too (`ResponseStarted`).
         if !matches!(line.stage.as_str(), "ResponseComplete" | "Panic") {
             continue;
@@ -146,7 +143,8 @@ mod tests {
     use super::*;
 
     const PATCH: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","stage":"ResponseComplete","requestURI":"/apis/apps/v1/namespaces/a/deployments/b/status?fieldManager=m","verb":"patch","user":{"username":"alice","groups":["g"]},"userAgent":"kubectl","objectRef":{"resource":"deployments","namespace":"a","name":"b","apiGroup":"apps","apiVersion":"v1","subresource":"status"},"responseStatus":{"metadata":{},"code":409},"requestReceivedTimestamp":"2026-01-02T03:04:05.000006Z"}"#;
-    const STARTED: &str = r#"{"stage":"ResponseStarted","verb":"watch","user":{"username":"alice"},"responseStatus":{"code":200}}"#;
+    const STARTED: &str =
+        r#"{"stage":"ResponseStarted","verb":"watch","user":{"username":"alice"},"responseStatus":{"code":200}}"#;
 
     #[test]
     fn a_finished_request_is_read_with_everything_that_tells_writes_apart() {
@@ -156,32 +154,17 @@ mod tests {
         };
         assert!(event.is_write());
         assert_eq!(
-            [
-                &event.user,
-                &event.api_group,
-                &event.resource,
-                &event.subresource,
-                &event.namespace,
-                &event.name
-            ],
+            [&event.user, &event.api_group, &event.resource, &event.subresource, &event.namespace, &event.name],
             ["alice", "apps", "deployments", "status", "a", "b"]
         );
-        assert_eq!(
-            (event.code, event.stage.as_str()),
-            (409, "ResponseComplete")
-        );
+        assert_eq!((event.code, event.stage.as_str()), (409, "ResponseComplete"));
         assert_eq!(event.received, "2026-01-02T03:04:05.000006Z");
     }
 
     #[test]
     fn a_watch_that_still_runs_and_a_line_half_written_are_no_finished_requests() {
         let half = &PATCH[..40];
-        assert_eq!(
-            finished(&format!("{STARTED}\n{PATCH}\n{half}"))
-                .unwrap()
-                .len(),
-            1
-        );
+        assert_eq!(finished(&format!("{STARTED}\n{PATCH}\n{half}")).unwrap().len(), 1);
     }
 
     #[test]

@@ -62,12 +62,7 @@ const PROGRAMS: [Program; 4] = [
         version: KUBERNETES_VERSION,
         expected: "about 20 seconds",
     },
-    Program {
-        name: "etcd",
-        package: ".",
-        version: ETCD_VERSION,
-        expected: "about 10 seconds",
-    },
+    Program { name: "etcd", package: ".", version: ETCD_VERSION, expected: "about 10 seconds" },
 ];
 
 /// Where the four binaries are.
@@ -97,19 +92,13 @@ impl Binaries {
             let asset = assets.as_ref().map(|folder| folder.join(program.name));
             paths.push(match asset.filter(|path| path.is_file()) {
                 Some(path) => path,
-                None => cache
-                    .as_ref()
-                    .ok_or(Error::NoCacheFolder)?
-                    .provide(program)?,
+                None => cache.as_ref().ok_or(Error::NoCacheFolder)?.provide(program)?,
             });
         }
         match <[PathBuf; 4]>::try_from(paths) {
-            Ok([kube_apiserver, kube_controller_manager, kubectl, etcd]) => Ok(Self {
-                etcd,
-                kube_apiserver,
-                kube_controller_manager,
-                kubectl,
-            }),
+            Ok([kube_apiserver, kube_controller_manager, kubectl, etcd]) => {
+                Ok(Self { etcd, kube_apiserver, kube_controller_manager, kubectl })
+            }
             Err(_) => Err(Error::NoCacheFolder),
         }
     }
@@ -133,11 +122,7 @@ struct Cache {
 
 impl Cache {
     fn of_user() -> Option<Self> {
-        Some(Self {
-            folder: environment::cache_home()?
-                .join("qos-operator/control-plane")
-                .join(key()),
-        })
+        Some(Self { folder: environment::cache_home()?.join("qos-operator/control-plane").join(key()) })
     }
 
     fn provide(&self, program: &Program) -> Result<PathBuf, Error> {
@@ -178,10 +163,7 @@ impl Cache {
         }
         require_go(program, &module)?;
 
-        say(&format!(
-            "building {} {} (once; {} on 2 cores) ... ",
-            program.name, program.version, program.expected
-        ));
+        say(&format!("building {} {} (once; {} on 2 cores) ... ", program.name, program.version, program.expected));
         let started = Instant::now();
         let log = self.folder.join(format!("{}.log", program.name));
         fs::write(&log, "").map_err(Error::at("writing", &log))?;
@@ -199,11 +181,7 @@ impl Cache {
         if !status.success() {
             say("failed\n");
             fs::remove_file(&partial).ok();
-            return Err(Error::Build {
-                binary: program.name,
-                tail: tail_of(&log),
-                log,
-            });
+            return Err(Error::Build { binary: program.name, tail: tail_of(&log), log });
         }
         fs::rename(&partial, binary).map_err(Error::at("renaming", &partial))?;
         say(&format!("{} s\n", started.elapsed().as_secs()));
@@ -232,11 +210,7 @@ fn key() -> String {
 /// GOPROXY, GOFLAGS and the rest of the user's settings stay as they are, but the result must run here, and a `go.work` in a
 /// folder above is none of our business.
 fn on_this_machine(command: &mut Command) {
-    command
-        .env("CGO_ENABLED", "0")
-        .env("GOWORK", "off")
-        .env_remove("GOOS")
-        .env_remove("GOARCH");
+    command.env("CGO_ENABLED", "0").env("GOWORK", "off").env_remove("GOOS").env_remove("GOARCH");
 }
 
 fn require_go(program: &Program, module: &Path) -> Result<(), Error> {
@@ -253,20 +227,12 @@ fn require_go(program: &Program, module: &Path) -> Result<(), Error> {
         }
         Err(source) => return Err(Error::doing("starting go")(source)),
     };
-    let said = if output.status.success() {
-        &output.stdout
-    } else {
-        &output.stderr
-    };
+    let said = if output.status.success() { &output.stdout } else { &output.stderr };
     let found = String::from_utf8_lossy(said).trim().to_owned();
     if output.status.success() && minor_of(&found).is_none_or(|minor| minor >= needed_minor) {
         return Ok(());
     }
-    Err(Error::GoTooOld {
-        binary,
-        needed,
-        found,
-    })
+    Err(Error::GoTooOld { binary, needed, found })
 }
 
 /// The minor version in `go1.26.8` or `go1.27rc1`; nothing for a development version, which is taken to be new enough.

@@ -25,10 +25,7 @@ impl KubeconfigCopy {
         let path = resolved(path)?;
         // By name, before anything is read.
         let own = users_kubeconfigs();
-        if own
-            .iter()
-            .any(|own| resolved(own).is_ok_and(|own| own == path))
-        {
+        if own.iter().any(|own| resolved(own).is_ok_and(|own| own == path)) {
             let why = "it is your own kubeconfig (KUBECONFIG or ~/.kube/config)";
             return Err(Error::NotOurs { path, why });
         }
@@ -37,13 +34,8 @@ impl KubeconfigCopy {
                 let why = "it exists and was not written by control-plane";
                 Err(Error::NotOurs { path, why })
             }
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::at("reading", &path)(error))
-            }
-            _ => Ok(Self {
-                path,
-                written: false,
-            }),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::at("reading", &path)(error)),
+            _ => Ok(Self { path, written: false }),
         }
     }
 
@@ -77,8 +69,6 @@ fn resolved(path: &Path) -> Result<PathBuf, Error> {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let folder = folder
-        .canonicalize()
-        .map_err(Error::at("looking for", folder))?;
+    let folder = folder.canonicalize().map_err(Error::at("looking for", folder))?;
     Ok(folder.join(path.file_name().unwrap_or_default()))
 }

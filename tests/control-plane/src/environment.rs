@@ -1,8 +1,5 @@
 //! The few settings taken from the environment, read here and nowhere else.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "the one place of this crate that reads the environment"
-)]
+#![allow(clippy::disallowed_methods, reason = "the one place of this crate that reads the environment")]
 
 use std::env;
 use std::path::PathBuf;
@@ -10,9 +7,7 @@ use std::path::PathBuf;
 /// The folder for caches of this user: `$XDG_CACHE_HOME`, or `~/.cache`.
 pub(crate) fn cache_home() -> Option<PathBuf> {
     // The XDG base directory specification: a relative path in the variable is to be ignored.
-    folder("XDG_CACHE_HOME")
-        .filter(|path| path.is_absolute())
-        .or_else(|| Some(folder("HOME")?.join(".cache")))
+    folder("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(|| Some(folder("HOME")?.join(".cache")))
 }
 
 /// The folder with ready binaries, as `setup-envtest use -p path` prints it.
@@ -22,9 +17,7 @@ pub(crate) fn kubebuilder_assets() -> Option<PathBuf> {
 
 /// Every file that kubectl would take for the user's own configuration.
 pub(crate) fn users_kubeconfigs() -> Vec<PathBuf> {
-    let named = env::var_os("KUBECONFIG")
-        .map(|list| env::split_paths(&list).collect::<Vec<_>>())
-        .unwrap_or_default();
+    let named = env::var_os("KUBECONFIG").map(|list| env::split_paths(&list).collect::<Vec<_>>()).unwrap_or_default();
     named
         .into_iter()
         .chain(folder("HOME").map(|home| home.join(".kube/config")))
@@ -38,7 +31,5 @@ pub(crate) fn search_path() -> std::ffi::OsString {
 }
 
 fn folder(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

@@ -56,9 +56,7 @@ pub enum Error {
         tail: String,
     },
     /// Something did not become ready in time.
-    #[error(
-        "{waited_for} did not happen within {within:?}; the end of the log of {process}:\n{tail}"
-    )]
+    #[error("{waited_for} did not happen within {within:?}; the end of the log of {process}:\n{tail}")]
     NotReady {
         /// What was waited for.
         waited_for: &'static str,
@@ -73,9 +71,7 @@ pub enum Error {
     #[error("the control plane was started without a user `{0}`")]
     UnknownUser(String),
     /// A name that a token file cannot hold.
-    #[error(
-        "`{0}` cannot name a user or group here: names are not empty and hold no comma, quote or line break"
-    )]
+    #[error("`{0}` cannot name a user or group here: names are not empty and hold no comma, quote or line break")]
     UnusableName(String),
     /// A line of the audit log that is no audit event.
     #[error("line {line} of the audit log is no audit event: {source}")]
@@ -115,10 +111,7 @@ impl Error {
 
     /// For `map_err`: says what was being done.
     pub(crate) fn doing(doing: &'static str) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::System {
-            doing: doing.to_owned(),
-            source,
-        }
+        move |source| Self::System { doing: doing.to_owned(), source }
     }
 
     /// Whether this is the end of a process that found its port taken by another program.

@@ -74,24 +74,19 @@ impl Guarded {
             .map_err(Error::doing("starting /bin/sh"))?;
         let mut said = String::new();
         if let Some(stderr) = shell.stderr.take() {
-            BufReader::new(stderr)
-                .read_line(&mut said)
-                .map_err(Error::doing("reading the process id from /bin/sh"))?;
+            BufReader::new(stderr).read_line(&mut said).map_err(Error::doing("reading the process id from /bin/sh"))?;
         }
         match said.trim().parse().ok().and_then(Pid::from_raw) {
             Some(pid) => Ok(Self { shell, pid }),
-            None => Err(Error::System {
-                doing: "starting a process under /bin/sh".to_owned(),
-                source: std::io::Error::other(said),
-            }),
+            None => {
+                Err(Error::System { doing: "starting a process under /bin/sh".to_owned(), source: std::io::Error::other(said) })
+            }
         }
     }
 
     /// The exit status, once the process has ended.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Error> {
-        self.shell
-            .try_wait()
-            .map_err(Error::doing("asking for a process"))
+        self.shell.try_wait().map_err(Error::doing("asking for a process"))
     }
 
     /// Waits for the process to end by itself.
@@ -105,10 +100,8 @@ impl Guarded {
 
     /// Sends a signal to the process itself, not to its shell.
     pub(crate) fn signal(&self, signal: Signal) -> Result<(), Error> {
-        kill_process(self.pid, signal).map_err(|error| Error::System {
-            doing: "sending a signal".to_owned(),
-            source: error.into(),
-        })
+        kill_process(self.pid, signal)
+            .map_err(|error| Error::System { doing: "sending a signal".to_owned(), source: error.into() })
     }
 }
 
@@ -140,18 +133,12 @@ impl Keeper {
             .process_group(0)
             .spawn()
             .map_err(Error::doing("starting /bin/sh"))?;
-        Ok(Self {
-            shell,
-            hold: Some(hold),
-        })
+        Ok(Self { shell, hold: Some(hold) })
     }
 
     fn hold(&self) -> Result<Stdio, Error> {
         match &self.hold {
-            Some(hold) => Ok(hold
-                .try_clone()
-                .map_err(Error::doing("copying a pipe"))?
-                .into()),
+            Some(hold) => Ok(hold.try_clone().map_err(Error::doing("copying a pipe"))?.into()),
             None => Ok(Stdio::null()),
         }
     }

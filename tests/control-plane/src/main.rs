@@ -21,10 +21,7 @@ struct Cli {
     command: What,
 }
 
-#[allow(
-    clippy::doc_markdown,
-    reason = "these comments are the text of --help, where backticks would show"
-)]
+#[allow(clippy::doc_markdown, reason = "these comments are the text of --help, where backticks would show")]
 #[derive(Subcommand)]
 enum What {
     /// Build what is missing (once per user, several minutes) and print where each binary is
@@ -77,10 +74,7 @@ fn main() -> ExitCode {
 
 fn build() -> Result<(), Error> {
     let binaries = Binaries::provide()?;
-    let lines: Vec<String> = binaries
-        .iter()
-        .map(|(name, path)| format!("{name}\t{}", path.display()))
-        .collect();
+    let lines: Vec<String> = binaries.iter().map(|(name, path)| format!("{name}\t{}", path.display())).collect();
     print(&lines)
 }
 
@@ -90,11 +84,7 @@ enum Event {
 }
 
 fn run(options: &Run) -> Result<(), Error> {
-    let mut copy = options
-        .kubeconfig
-        .as_deref()
-        .map(KubeconfigCopy::at)
-        .transpose()?;
+    let mut copy = options.kubeconfig.as_deref().map(KubeconfigCopy::at).transpose()?;
     let (events, news) = channel();
     if options.detach_parent {
         // Fails for the leader of a process group (started from an interactive shell), which then stays in its session.
@@ -108,10 +98,7 @@ fn run(options: &Run) -> Result<(), Error> {
     let mut builder = ControlPlane::builder();
     for user in &options.users {
         let (name, groups) = user.split_once('=').unwrap_or((user, ""));
-        let groups: Vec<&str> = groups
-            .split(',')
-            .filter(|group| !group.is_empty())
-            .collect();
+        let groups: Vec<&str> = groups.split(',').filter(|group| !group.is_empty()).collect();
         builder = builder.user(name, &groups);
     }
     if options.durable {
@@ -132,21 +119,14 @@ fn run(options: &Run) -> Result<(), Error> {
     Ok(())
 }
 
-fn announce(
-    plane: &ControlPlane,
-    copy: Option<&mut KubeconfigCopy>,
-    users: &[String],
-) -> Result<(), Error> {
+fn announce(plane: &ControlPlane, copy: Option<&mut KubeconfigCopy>, users: &[String]) -> Result<(), Error> {
     let kubeconfig = match copy {
         Some(copy) => copy.write(plane)?.to_owned(),
         None => plane.kubeconfig_path(),
     };
     let mut lines = vec![
         format!("export KUBECONFIG={}", quoted(&kubeconfig)),
-        format!(
-            "export KUBECACHEDIR={}",
-            quoted(&plane.folder().join("cache"))
-        ),
+        format!("export KUBECACHEDIR={}", quoted(&plane.folder().join("cache"))),
         format!("export KUBECTL={}", quoted(&plane.binaries().kubectl)),
     ];
     for user in users {
@@ -164,10 +144,7 @@ fn print(lines: &[String]) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", lines.join("\n"))
         .and_then(|()| out.flush())
-        .map_err(|source| Error::System {
-            doing: "writing to standard output".to_owned(),
-            source,
-        })
+        .map_err(|source| Error::System { doing: "writing to standard output".to_owned(), source })
 }
 
 /// For a POSIX shell; plain where that is safe, since people read it.
@@ -181,10 +158,8 @@ fn quoted(path: &Path) -> String {
 }
 
 fn watch_signals(events: Sender<Event>, stay_on_hangup: bool) -> Result<(), Error> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|source| Error::System {
-        doing: "asking for signals".to_owned(),
-        source,
-    })?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
+        .map_err(|source| Error::System { doing: "asking for signals".to_owned(), source })?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
             if !(stay_on_hangup && signal == SIGHUP) {
@@ -220,10 +195,5 @@ fn watch_stdin(events: Sender<Event>) {
 }
 
 fn is_pipe(stdin: &std::io::Stdin) -> bool {
-    rustix::fs::fstat(stdin).is_ok_and(|stat| {
-        matches!(
-            FileType::from_raw_mode(stat.st_mode),
-            FileType::Fifo | FileType::Socket
-        )
-    })
+    rustix::fs::fstat(stdin).is_ok_and(|stat| matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket))
 }

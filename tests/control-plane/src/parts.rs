@@ -110,18 +110,9 @@ impl Layout {
             .arg("--authorization-mode=RBAC")
             .arg(flag("token-auth-file", &self.folder.join("tokens.csv")))
             .arg(format!("--service-account-issuer={}/", self.url()))
-            .arg(flag(
-                "service-account-key-file",
-                &self.folder.join("sa.pub"),
-            ))
-            .arg(flag(
-                "service-account-signing-key-file",
-                &self.folder.join("sa.key"),
-            ))
-            .arg(flag(
-                "audit-policy-file",
-                &self.folder.join("audit-policy.yaml"),
-            ))
+            .arg(flag("service-account-key-file", &self.folder.join("sa.pub")))
+            .arg(flag("service-account-signing-key-file", &self.folder.join("sa.key")))
+            .arg(flag("audit-policy-file", &self.folder.join("audit-policy.yaml")))
             .arg(flag("audit-log-path", &self.audit_log()))
             // A line is in the file before the request ends, and all lines are in one file.
             .arg("--audit-log-mode=blocking")
@@ -137,10 +128,7 @@ impl Layout {
     }
 
     pub(crate) fn controller_manager(&self, users: &Users) -> Result<Command, Error> {
-        let mut command = self.server(
-            &self.binaries.kube_controller_manager,
-            "kube-controller-manager",
-        );
+        let mut command = self.server(&self.binaries.kube_controller_manager, "kube-controller-manager");
         let kubeconfig = users.kubeconfig(&self.folder, CONTROLLER_MANAGER)?;
         command
             .arg(flag("kubeconfig", &kubeconfig))
@@ -150,10 +138,7 @@ impl Layout {
             ))
             .arg("--leader-elect=false")
             .arg("--use-service-account-credentials=false")
-            .arg(flag(
-                "service-account-private-key-file",
-                &self.folder.join("sa.key"),
-            ))
+            .arg(flag("service-account-private-key-file", &self.folder.join("sa.key")))
             .arg("--secure-port=0")
             // The defaults (20 and 30 a second) make the deletion of a full namespace slow.
             .arg("--kube-api-qps=500")
@@ -164,11 +149,7 @@ impl Layout {
     /// A server gets a clean environment: etcd takes every `ETCD_…` for a setting.
     fn server(&self, binary: &Path, process: &str) -> Command {
         let mut command = guarded(binary, &self.log_of(process));
-        command
-            .env_clear()
-            .env("PATH", search_path())
-            .env("HOME", &self.folder)
-            .current_dir(&self.folder);
+        command.env_clear().env("PATH", search_path()).env("HOME", &self.folder).current_dir(&self.folder);
         command
     }
 }

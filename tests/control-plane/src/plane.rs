@@ -72,9 +72,7 @@ impl Builder {
         let folder = std::env::temp_dir().join(name);
         let mut builder = DirBuilder::new();
         builder.mode(0o700);
-        builder
-            .create(&folder)
-            .map_err(Error::at("creating", &folder))?;
+        builder.create(&folder).map_err(Error::at("creating", &folder))?;
         let keeper = Keeper::of(&folder)?;
         let layout = Layout {
             folder,
@@ -87,8 +85,7 @@ impl Builder {
 
         // The API server waits for etcd by itself.
         let mut etcd = Server::start("etcd", layout.etcd(), &layout, &keeper)?;
-        let mut api_server =
-            Server::start("kube-apiserver", layout.api_server(), &layout, &keeper)?;
+        let mut api_server = Server::start("kube-apiserver", layout.api_server(), &layout, &keeper)?;
         let authority = wait_for("its certificate", &mut [&mut api_server, &mut etcd], || {
             let certificates = std::fs::read_to_string(layout.certificate()).unwrap_or_default();
             authority_of(&certificates).map(str::to_owned)
@@ -96,8 +93,7 @@ impl Builder {
         users.write_kubeconfigs(&layout.folder, &layout.url(), &authority)?;
         // It waits for the API server by itself.
         let command = layout.controller_manager(&users)?;
-        let mut controller_manager =
-            Server::start("kube-controller-manager", command, &layout, &keeper)?;
+        let mut controller_manager = Server::start("kube-controller-manager", command, &layout, &keeper)?;
 
         // As the user whose reads are left out of the audit log.
         let kubeconfig = users.kubeconfig(&layout.folder, CONTROLLER_MANAGER)?;
@@ -106,9 +102,7 @@ impl Builder {
         wait_for("readiness of the API server", parts, || ready(kubectl()))?;
         // Made by a controller: it shows that they work, and Pods need it.
         let parts = &mut [&mut controller_manager, &mut api_server, &mut etcd];
-        wait_for("the first ServiceAccount", parts, || {
-            answers(kubectl(), DEFAULT_ACCOUNT)
-        })?;
+        wait_for("the first ServiceAccount", parts, || answers(kubectl(), DEFAULT_ACCOUNT))?;
 
         Ok(ControlPlane {
             api_server: Mutex::new(Some(api_server)),
@@ -248,9 +242,7 @@ impl ControlPlane {
         }
         let command = self.layout.api_server();
         let mut server = Server::start("kube-apiserver", command, &self.layout, &self.keeper)?;
-        wait_for("readiness of the API server", &mut [&mut server], || {
-            ready(self.kubectl())
-        })?;
+        wait_for("readiness of the API server", &mut [&mut server], || ready(self.kubectl()))?;
         *running = Some(server);
         Ok(())
     }
@@ -280,9 +272,7 @@ impl ControlPlane {
     }
 
     fn lock_api_server(&self) -> MutexGuard<'_, Option<Server>> {
-        self.api_server
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.api_server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -295,16 +285,9 @@ mod tests {
         let binaries = Binaries::provide().unwrap();
         let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = other.local_addr().unwrap().port();
-        for taken in [
-            Ports {
-                etcd_client: taken,
-                ..Ports::free().unwrap()
-            },
-            Ports {
-                api_server: taken,
-                ..Ports::free().unwrap()
-            },
-        ] {
+        for taken in
+            [Ports { etcd_client: taken, ..Ports::free().unwrap() }, Ports { api_server: taken, ..Ports::free().unwrap() }]
+        {
             let error = Builder::default().start_on(taken, &binaries).unwrap_err();
             assert!(error.is_port_taken(), "{error}");
         }
@@ -314,16 +297,7 @@ mod tests {
     fn a_part_that_ends_at_its_start_is_reported_with_the_end_of_its_log() {
         let builder = ControlPlane::builder().api_server_flag("--no-such-flag");
         let error = builder.start().unwrap_err();
-        assert!(
-            matches!(
-                &error,
-                Error::Ended {
-                    process: "kube-apiserver",
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(&error, Error::Ended { process: "kube-apiserver", .. }), "{error}");
         assert!(error.to_string().contains("no-such-flag"), "{error}");
     }
 }

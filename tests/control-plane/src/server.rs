@@ -21,17 +21,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(
-        name: &'static str,
-        command: Command,
-        layout: &Layout,
-        keeper: &Keeper,
-    ) -> Result<Self, Error> {
-        Ok(Self {
-            name,
-            log: layout.log_of(name),
-            process: Guarded::spawn(command, Some(keeper))?,
-        })
+    pub(crate) fn start(name: &'static str, command: Command, layout: &Layout, keeper: &Keeper) -> Result<Self, Error> {
+        Ok(Self { name, log: layout.log_of(name), process: Guarded::spawn(command, Some(keeper))? })
     }
 }
 
@@ -49,11 +40,7 @@ pub(crate) fn wait_for<T>(
         }
         for server in servers.iter_mut() {
             if let Some(status) = server.process.ended()? {
-                return Err(Error::Ended {
-                    process: server.name,
-                    status,
-                    tail: tail_of(&server.log),
-                });
+                return Err(Error::Ended { process: server.name, status, tail: tail_of(&server.log) });
             }
         }
         if started.elapsed() > PATIENCE {
@@ -61,9 +48,7 @@ pub(crate) fn wait_for<T>(
                 waited_for: what,
                 within: PATIENCE,
                 process: servers.first().map_or("", |server| server.name),
-                tail: servers
-                    .first()
-                    .map_or_else(String::new, |server| tail_of(&server.log)),
+                tail: servers.first().map_or_else(String::new, |server| tail_of(&server.log)),
             });
         }
         std::thread::sleep(PAUSE);

@@ -34,10 +34,7 @@ impl Users {
     /// The admin and the controller manager, and `named` ones with their groups.
     pub(crate) fn new(named: &[(String, Vec<String>)]) -> Result<Self, Error> {
         let masters = || vec![MASTERS.to_owned()];
-        let own = [
-            (ADMIN.to_owned(), masters()),
-            (CONTROLLER_MANAGER.to_owned(), masters()),
-        ];
+        let own = [(ADMIN.to_owned(), masters()), (CONTROLLER_MANAGER.to_owned(), masters())];
         let mut users: Vec<User> = Vec::new();
         for (name, groups) in own.into_iter().chain(named.iter().cloned()) {
             let known = users.iter().any(|user| user.name == name);
@@ -45,11 +42,7 @@ impl Users {
             if let Some(bad) = names.into_iter().find(|name| known || !is_usable(name)) {
                 return Err(Error::UnusableName(bad.clone()));
             }
-            users.push(User {
-                name,
-                groups,
-                token: uuid::Uuid::new_v4().simple().to_string(),
-            });
+            users.push(User { name, groups, token: uuid::Uuid::new_v4().simple().to_string() });
         }
         Ok(Self(users))
     }
@@ -57,12 +50,7 @@ impl Users {
     /// The text for `--token-auth-file`: token, name, uid, "groups".
     pub(crate) fn token_file(&self) -> String {
         let mut text = String::new();
-        for User {
-            name,
-            groups,
-            token,
-        } in &self.0
-        {
+        for User { name, groups, token } in &self.0 {
             let groups = groups.join(",");
             text.extend([token, ",", name, ",", name, ",\"", &groups, "\"\n"]);
         }
@@ -70,12 +58,7 @@ impl Users {
     }
 
     /// Writes a kubeconfig for each user into `folder`.
-    pub(crate) fn write_kubeconfigs(
-        &self,
-        folder: &Path,
-        url: &str,
-        authority: &str,
-    ) -> Result<(), Error> {
+    pub(crate) fn write_kubeconfigs(&self, folder: &Path, url: &str, authority: &str) -> Result<(), Error> {
         for user in &self.0 {
             let path = self.kubeconfig(folder, &user.name)?;
             write_private(&path, &kubeconfig(url, authority, &user.name, &user.token))?;
@@ -96,8 +79,7 @@ impl Users {
     /// The bearer token of a user.
     pub(crate) fn token(&self, name: &str) -> Result<&str, Error> {
         let user = self.0.iter().find(|user| user.name == name);
-        user.map(|user| user.token.as_str())
-            .ok_or_else(|| Error::UnknownUser(name.to_owned()))
+        user.map(|user| user.token.as_str()).ok_or_else(|| Error::UnknownUser(name.to_owned()))
     }
 }
 
@@ -110,13 +92,11 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = options.open(path).map_err(Error::at("creating", path))?;
-    file.write_all(text.as_bytes())
-        .map_err(Error::at("writing", path))
+    file.write_all(text.as_bytes()).map_err(Error::at("writing", path))
 }
 
 /// The first line of every kubeconfig written here, by which a file that may be replaced is known.
-pub(crate) const MARK: &str =
-    "# Written by control-plane; it goes with the control plane that it names.";
+pub(crate) const MARK: &str = "# Written by control-plane; it goes with the control plane that it names.";
 
 fn kubeconfig(url: &str, authority: &str, name: &str, token: &str) -> String {
     let authority = BASE64_STANDARD.encode(authority);
@@ -162,11 +142,7 @@ mod tests {
     fn each_user_has_a_token_of_its_own_and_its_groups_in_the_token_file() {
         let users = Users::new(&[("op".into(), vec!["a".into(), "b".into()])]).unwrap();
         let token = users.token("op").unwrap();
-        assert!(
-            users
-                .token_file()
-                .contains(&format!("{token},op,op,\"a,b\"\n"))
-        );
+        assert!(users.token_file().contains(&format!("{token},op,op,\"a,b\"\n")));
         assert_ne!(token, users.token(ADMIN).unwrap());
         assert!(matches!(users.token("nobody"), Err(Error::UnknownUser(_))));
     }

@@ -1,8 +1,5 @@
 //! What the control plane promises to those who use it.
-#![allow(
-    clippy::unwrap_used,
-    reason = "the helpers of tests may panic as the tests do"
-)]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests may panic as the tests do")]
 #![cfg(target_os = "linux")] // The tests look for processes in /proc; the library runs on other systems too.
 
 use std::fs;
@@ -51,12 +48,7 @@ fn assert_gone_soon(folder: &Path) {
 #[test]
 fn each_write_is_counted_for_the_user_that_made_it_also_one_refused_by_rbac() {
     // In a thread that ends: the control plane belongs to the process.
-    let start = || {
-        ControlPlane::builder()
-            .user("alice", &["system:masters"])
-            .user("bob", &[])
-            .start()
-    };
+    let start = || ControlPlane::builder().user("alice", &["system:masters"]).user("bob", &[]).start();
     let plane = std::thread::spawn(start).join().unwrap().unwrap();
     let before = plane.audit_events().unwrap().len();
 
@@ -70,28 +62,17 @@ fn each_write_is_counted_for_the_user_that_made_it_also_one_refused_by_rbac() {
 
     let events = plane.audit_events().unwrap();
     let writes_of = |user: &str| -> Vec<(String, String, String, u16)> {
-        let writes = events[before..]
-            .iter()
-            .filter(|event| event.user == user && event.is_write());
-        writes
-            .map(|e| (e.verb.clone(), e.resource.clone(), e.name.clone(), e.code))
-            .collect()
+        let writes = events[before..].iter().filter(|event| event.user == user && event.is_write());
+        writes.map(|e| (e.verb.clone(), e.resource.clone(), e.name.clone(), e.code)).collect()
     };
-    let namespace =
-        |name: &str, code| vec![("create".into(), "namespaces".into(), name.into(), code)];
+    let namespace = |name: &str, code| vec![("create".into(), "namespaces".into(), name.into(), code)];
     assert_eq!(writes_of("alice"), namespace("of-alice", 201));
     assert_eq!(writes_of("admin"), namespace("of-admin", 201));
     // Refused before its body is read, so the name is not known.
     assert_eq!(writes_of("bob"), namespace("", 403));
     let by_kubectl = events.iter().find(|event| event.user == "bob").unwrap();
-    assert!(
-        by_kubectl.user_agent.starts_with("kubectl"),
-        "{by_kubectl:?}"
-    );
-    assert!(
-        by_kubectl.request_uri.starts_with("/api/v1/namespaces"),
-        "{by_kubectl:?}"
-    );
+    assert!(by_kubectl.user_agent.starts_with("kubectl"), "{by_kubectl:?}");
+    assert!(by_kubectl.request_uri.starts_with("/api/v1/namespaces"), "{by_kubectl:?}");
 }
 
 #[test]
@@ -131,10 +112,7 @@ fn the_api_server_can_be_paused_and_restarted_with_its_port_and_data() {
     plane.start_api_server().unwrap();
     assert!(get("10s"));
     assert_eq!(plane.url(), url);
-    assert!(
-        plane.audit_events().unwrap().len() > before,
-        "the audit log goes on"
-    );
+    assert!(plane.audit_events().unwrap().len() > before, "the audit log goes on");
     plane.restart_api_server().unwrap();
     assert!(get("10s"));
 }
@@ -150,8 +128,7 @@ struct Script {
 const USERS_OWN: &str = "{{{ not a kubeconfig";
 
 fn home(name: &str) -> PathBuf {
-    let home =
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
     fs::create_dir_all(home.join(".kube")).unwrap();
     fs::write(home.join(".kube/config"), USERS_OWN).unwrap();
     fs::write(home.join("other"), USERS_OWN).unwrap();
@@ -192,12 +169,7 @@ impl Script {
             }
         }
         let (kubeconfig, pid) = (kubeconfig.unwrap(), pid.unwrap());
-        Self {
-            home,
-            child,
-            kubeconfig,
-            pid,
-        }
+        Self { home, child, kubeconfig, pid }
     }
 
     fn folder(&self) -> &Path {
@@ -205,13 +177,8 @@ impl Script {
     }
 
     fn answers(&self) -> bool {
-        let mut kubectl = at_home(
-            self.home.join("assets/kubectl").to_str().unwrap(),
-            &self.home,
-        );
-        kubectl
-            .env("KUBECONFIG", &self.kubeconfig)
-            .args(["get", "namespaces"]);
+        let mut kubectl = at_home(self.home.join("assets/kubectl").to_str().unwrap(), &self.home);
+        kubectl.env("KUBECONFIG", &self.kubeconfig).args(["get", "namespaces"]);
         succeeds(kubectl)
     }
 
@@ -239,18 +206,12 @@ fn nothing_outlives_a_parent_that_is_killed_and_the_users_kubeconfig_is_untouche
     assert!(processes_of(script.folder()).len() >= 3);
     assert!(script.answers());
     for file in [".kube/config", "other"] {
-        assert_eq!(
-            fs::read_to_string(script.home.join(file)).unwrap(),
-            USERS_OWN
-        );
+        assert_eq!(fs::read_to_string(script.home.join(file)).unwrap(), USERS_OWN);
     }
     script.strike(Signal::KILL);
     assert_gone_soon(script.folder());
     let left = fs::read_dir(script.home.join(".kube")).unwrap().count();
-    assert_eq!(
-        left, 2,
-        "only config, and the cache of this test's own kubectl"
-    );
+    assert_eq!(left, 2, "only config, and the cache of this test's own kubectl");
 }
 
 #[test]
@@ -274,10 +235,8 @@ fn a_detached_run_stays_when_the_script_is_killed_and_ends_with_sigterm() {
 }
 
 #[test]
-fn run_ends_in_order_when_its_standard_input_is_closed_and_takes_its_copy_of_the_kubeconfig_with_it()
- {
-    let copy =
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("copy-{}", std::process::id()));
+fn run_ends_in_order_when_its_standard_input_is_closed_and_takes_its_copy_of_the_kubeconfig_with_it() {
+    let copy = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("copy-{}", std::process::id()));
     let arguments = ["run", "--kubeconfig", copy.to_str().unwrap()];
     let mut script = Script::start("closed", RUN, &arguments, Stdio::piped());
     assert_eq!(script.kubeconfig, copy.canonicalize().unwrap());
@@ -297,12 +256,7 @@ fn run_refuses_to_write_over_a_kubeconfig_that_is_not_its_own() {
     for path in [home.join(".kube/config"), home.join("other"), link, strange] {
         let before = fs::read_to_string(&path).unwrap();
         let mut run = at_home(RUN, &home);
-        let output = run
-            .arg("run")
-            .arg("--kubeconfig")
-            .arg(&path)
-            .output()
-            .unwrap();
+        let output = run.arg("run").arg("--kubeconfig").arg(&path).output().unwrap();
         assert!(!output.status.success());
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("is not replaced"), "{said}");
@@ -314,10 +268,7 @@ fn run_refuses_to_write_over_a_kubeconfig_that_is_not_its_own() {
 #[test]
 fn without_go_and_without_binaries_the_remedy_is_named() {
     let home = home("no-go");
-    for (go, named) in [
-        (None, "Install Go 1.26 or newer"),
-        (Some("#!/bin/sh\necho go1.20.1\n"), "`go` says: go1.20.1"),
-    ] {
+    for (go, named) in [(None, "Install Go 1.26 or newer"), (Some("#!/bin/sh\necho go1.20.1\n"), "`go` says: go1.20.1")] {
         let path = home.join("bin");
         fs::create_dir_all(&path).unwrap();
         if let Some(go) = go {
@@ -330,10 +281,7 @@ fn without_go_and_without_binaries_the_remedy_is_named() {
         let output = build.arg("build").output().unwrap();
         assert!(!output.status.success());
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(
-            said.contains(named) && said.contains("KUBEBUILDER_ASSETS"),
-            "{said}"
-        );
+        assert!(said.contains(named) && said.contains("KUBEBUILDER_ASSETS"), "{said}");
     }
     fs::remove_dir_all(home).unwrap();
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use qos_operator::qod::{
-    AccessToken, Client, Fault, Operation, QosProfile, SessionId, SessionInfo,
-};
+use qos_operator::qod::{AccessToken, Client, Fault, Operation, QosProfile, SessionId, SessionInfo};
 use serde_json::{Value, json};
 
 use super::case;
@@ -28,30 +26,19 @@ pub(super) async fn call(client: &Client, input: &Value) -> Result<Returned, Fau
     let token = AccessToken::new(input["accessToken"].as_str().unwrap_or(TOKEN));
     let id = SessionId::new(input["sessionId"].as_str().unwrap_or_default());
     match case::operation(input["operation"].as_str().unwrap()) {
-        Operation::CreateSession => client
-            .create_session(&token, &case::create(input)?)
-            .await
-            .map(Returned::Session),
+        Operation::CreateSession => client.create_session(&token, &case::create(input)?).await.map(Returned::Session),
         Operation::GetSession => client.get_session(&token, &id).await.map(Returned::Session),
-        Operation::DeleteSession => client
-            .delete_session(&token, &id)
-            .await
-            .map(|()| Returned::Nothing),
+        Operation::DeleteSession => client.delete_session(&token, &id).await.map(|()| Returned::Nothing),
         Operation::ExtendQosSessionDuration => {
             let seconds = input["additionalSeconds"].as_i64().unwrap();
-            client
-                .extend_qos_session_duration(&token, &id, seconds)
-                .await
-                .map(Returned::Session)
+            client.extend_qos_session_duration(&token, &id, seconds).await.map(Returned::Session)
         }
-        Operation::GetQosProfiles => client
-            .get_qos_profiles_matching(&token, &case::filter(&input["filter"]))
-            .await
-            .map(Returned::Profiles),
-        Operation::GetQosProfile => client
-            .get_qos_profile(&token, input["profile"].as_str().unwrap())
-            .await
-            .map(Returned::Profile),
+        Operation::GetQosProfiles => {
+            client.get_qos_profiles_matching(&token, &case::filter(&input["filter"])).await.map(Returned::Profiles)
+        }
+        Operation::GetQosProfile => {
+            client.get_qos_profile(&token, input["profile"].as_str().unwrap()).await.map(Returned::Profile)
+        }
         missing @ (Operation::RetrieveSessions | Operation::RetrieveQosProfiles) => {
             client.generation().require(missing)?;
             panic!("the client has no function for {missing}")
@@ -85,11 +72,7 @@ pub(super) fn outcome(result: &Result<Returned, Fault>, operation: &str, flow: &
         }
         Ok(Returned::Profile(one)) => json!({ "class": "Profile", "profile": case::profile(one) }),
         Ok(Returned::Session(info)) => {
-            let class = if operation == "create" {
-                "Created"
-            } else {
-                "Session"
-            };
+            let class = if operation == "create" { "Created" } else { "Session" };
             let mut outcome = json!({ "class": class, "session": case::session(info) });
             if flow.is_object() {
                 outcome["flowMatches"] = info.flow_matches(&case::flow(flow)).into();
@@ -101,20 +84,11 @@ pub(super) fn outcome(result: &Result<Returned, Fault>, operation: &str, flow: &
 
 /// A request as the vectors describe it, its path without the base that it went to.
 pub(super) fn describe(seen: &Seen, expected: &Value) -> Value {
-    let base = if expected["api"] == "profiles" {
-        PROFILES_BASE
-    } else {
-        BASE
-    };
+    let base = if expected["api"] == "profiles" { PROFILES_BASE } else { BASE };
     let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
-    let query: BTreeMap<String, String> = url::form_urlencoded::parse(query.as_bytes())
-        .into_owned()
-        .collect();
-    let headers: BTreeMap<String, String> = seen
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
-        .collect();
+    let query: BTreeMap<String, String> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let headers: BTreeMap<String, String> =
+        seen.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
     json!({
         "method": seen.method,
         "path": path.strip_prefix(base).unwrap_or(path),
@@ -131,27 +105,14 @@ pub(super) fn request_holds(outcome: &Value, expected: &Value) -> bool {
         return case::holds(outcome, expected);
     }
     let header = |name: &str| sent["headers"].get(name.to_ascii_lowercase());
-    let named =
-        wanted["headers"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .all(|(name, value)| match value.as_str() {
-                Some(text) => header(name).is_some_and(|sent| sent == text),
-                // A `{pattern}`: no regular expressions here yet, so it cannot be said to hold.
-                None => false,
-            });
-    let absent = wanted["absentHeaders"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .all(|name| header(name.as_str().unwrap()).is_none());
+    let named = wanted["headers"].as_object().into_iter().flatten().all(|(name, value)| match value.as_str() {
+        Some(text) => header(name).is_some_and(|sent| sent == text),
+        // A `{pattern}`: no regular expressions here yet, so it cannot be said to hold.
+        None => false,
+    });
+    let absent = wanted["absentHeaders"].as_array().into_iter().flatten().all(|name| header(name.as_str().unwrap()).is_none());
     let no_query = json!({});
-    let query = if wanted["query"].is_object() {
-        &wanted["query"]
-    } else {
-        &no_query
-    };
+    let query = if wanted["query"].is_object() { &wanted["query"] } else { &no_query };
     sent["method"] == wanted["method"]
         && sent["path"] == wanted["path"]
         && sent["query"] == *query

@@ -3,9 +3,8 @@
 use k8s_openapi::jiff::Timestamp;
 use qos_operator::private::Private;
 use qos_operator::qod::{
-    ApplicationServer, Callback, CreateSession, Device, DeviceIpv4, Fault, FaultClass, Field, Flip,
-    Flow, Operation, PortRange, PortsSpec, ProfileFilter, ProfileStatus, QosProfile, QosStatus,
-    Reason, SessionInfo, StatusInfo,
+    ApplicationServer, Callback, CreateSession, Device, DeviceIpv4, Fault, FaultClass, Field, Flip, Flow, Operation, PortRange,
+    PortsSpec, ProfileFilter, ProfileStatus, QosProfile, QosStatus, Reason, SessionInfo, StatusInfo,
 };
 use serde_json::{Map, Value, json};
 
@@ -33,10 +32,9 @@ fn text(value: &Value) -> Option<String> {
 pub(super) fn device(value: &Value) -> Result<Device, Fault> {
     let address = |value: &Value, why| match value.as_str() {
         None => Ok(None),
-        Some(text) => text
-            .parse()
-            .map(|address| Some(Private::new(address)))
-            .map_err(|_| Fault::not_expressible(Field::Device, why)),
+        Some(text) => {
+            text.parse().map(|address| Some(Private::new(address))).map_err(|_| Fault::not_expressible(Field::Device, why))
+        }
     };
     let ipv4 = &value["ipv4Address"];
     Ok(Device {
@@ -47,16 +45,14 @@ pub(super) fn device(value: &Value) -> Result<Device, Fault> {
             Some(public_address) => Some(DeviceIpv4 {
                 public_address,
                 private_address: address(&ipv4["privateAddress"], "an IPv4 address")?,
-                public_port: ipv4["publicPort"]
-                    .as_u64()
-                    .map(|port| port.try_into().unwrap()),
+                public_port: ipv4["publicPort"].as_u64().map(|port| port.try_into().unwrap()),
             }),
         },
         ipv6_address: match value["ipv6Address"].as_str() {
             None => None,
-            Some(text) => Some(Private::new(text.parse().map_err(|_| {
-                Fault::not_expressible(Field::Device, "a single IPv6 address")
-            })?)),
+            Some(text) => {
+                Some(Private::new(text.parse().map_err(|_| Fault::not_expressible(Field::Device, "a single IPv6 address"))?))
+            }
         },
     })
 }
@@ -65,12 +61,7 @@ fn server(value: &Value) -> ApplicationServer {
     ApplicationServer {
         ipv4_address: text(&value["ipv4Address"]),
         ipv6_address: text(&value["ipv6Address"]),
-        ip_addresses: value["ipAddresses"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(text)
-            .collect(),
+        ip_addresses: value["ipAddresses"].as_array().into_iter().flatten().filter_map(text).collect(),
     }
 }
 
@@ -83,13 +74,7 @@ fn ports(value: &Value) -> Option<PortsSpec> {
     let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
     Some(PortsSpec {
         ports: list("ports").iter().map(port).collect(),
-        ranges: list("ranges")
-            .iter()
-            .map(|range| PortRange {
-                from: port(&range["from"]),
-                to: port(&range["to"]),
-            })
-            .collect(),
+        ranges: list("ranges").iter().map(|range| PortRange { from: port(&range["from"]), to: port(&range["to"]) }).collect(),
     })
 }
 
@@ -111,24 +96,17 @@ pub(super) fn create(input: &Value) -> Result<CreateSession, Fault> {
         device_ports: ports(&desired["devicePorts"]),
         application_server_ports: ports(&desired["applicationServerPorts"]),
         qos_profile: text(&desired["qosProfile"]).unwrap_or_default(),
-        duration_seconds: desired["durationSeconds"]
-            .as_i64()
-            .ok_or(Fault::not_expressible(Field::Duration, "always sent"))?,
+        duration_seconds: desired["durationSeconds"].as_i64().ok_or(Fault::not_expressible(Field::Duration, "always sent"))?,
         callback: callback.as_object().map(|_| Callback {
             url: Private::new(text(&callback["url"]).unwrap()),
             token: Private::new(text(&callback["token"]).unwrap_or_default()),
-            token_expires: callback["tokenExpires"]
-                .as_str()
-                .map(|time| time.parse().unwrap()),
+            token_expires: callback["tokenExpires"].as_str().map(|time| time.parse().unwrap()),
         }),
     })
 }
 
 pub(super) fn filter(value: &Value) -> ProfileFilter {
-    ProfileFilter {
-        name: text(&value["name"]),
-        status: text(&value["status"]).map(ProfileStatus::from),
-    }
+    ProfileFilter { name: text(&value["name"]), status: text(&value["status"]).map(ProfileStatus::from) }
 }
 
 /// A fault in the vectors' words.
@@ -174,13 +152,7 @@ pub(super) fn fault(fault: &Fault) -> Value {
 }
 
 pub(super) fn session(info: &SessionInfo) -> Value {
-    let second = |time: Option<Timestamp>| {
-        time.map(|time| {
-            Timestamp::from_second(time.as_second())
-                .unwrap()
-                .to_string()
-        })
-    };
+    let second = |time: Option<Timestamp>| time.map(|time| Timestamp::from_second(time.as_second()).unwrap().to_string());
     json!({
         "id": info.session_id.as_str(),
         "qosStatus": info.qos_status.as_ref().map(|status| match status {
@@ -227,11 +199,7 @@ pub(super) fn holds(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
         (Value::Object(actual), Value::Object(expected)) => expected_holds(actual, expected),
         (Value::Array(actual), Value::Array(expected)) => {
-            actual.len() == expected.len()
-                && actual
-                    .iter()
-                    .zip(expected)
-                    .all(|(actual, expected)| holds(actual, expected))
+            actual.len() == expected.len() && actual.iter().zip(expected).all(|(actual, expected)| holds(actual, expected))
         }
         (actual, expected) => actual == expected,
     }

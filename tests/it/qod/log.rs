@@ -14,10 +14,8 @@ impl CapturedLog {
     /// Begins to capture, until the guard is dropped.
     pub(super) fn start() -> (Self, DefaultGuard) {
         let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(log.clone());
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(log.clone());
         (log, subscriber.set_default())
     }
 

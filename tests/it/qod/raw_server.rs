@@ -33,10 +33,7 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
@@ -57,15 +54,8 @@ impl RawServer {
     pub(super) async fn start(reply: Reply) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(Mutex::new(State {
-            reply,
-            seen: Vec::new(),
-            connections: 0,
-        }));
-        let server = Self {
-            address,
-            state: Arc::clone(&state),
-        };
+        let state = Arc::new(Mutex::new(State { reply, seen: Vec::new(), connections: 0 }));
+        let server = Self { address, state: Arc::clone(&state) };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 state.lock().unwrap().connections += 1;
@@ -76,9 +66,7 @@ impl RawServer {
     }
 
     pub(super) fn url(&self, scheme: &str, path: &str) -> url::Url {
-        format!("{scheme}://{}{path}", self.address)
-            .parse()
-            .unwrap()
+        format!("{scheme}://{}{path}", self.address).parse().unwrap()
     }
 
     pub(super) fn reply_with(&self, reply: Reply) {
@@ -140,19 +128,10 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
     let mut lines = head.split("\r\n");
     let mut first = lines.next().unwrap().split(' ').map(str::to_owned);
     let (method, target) = (first.next().unwrap(), first.next().unwrap());
-    let headers: Vec<(String, String)> = lines
-        .map(|line| line.split_once(": ").unwrap())
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect();
-    let mut seen = Seen {
-        method,
-        target,
-        headers,
-        body: Vec::new(),
-    };
-    let length = seen
-        .header("content-length")
-        .map_or(0, |length| length.parse().unwrap());
+    let headers: Vec<(String, String)> =
+        lines.map(|line| line.split_once(": ").unwrap()).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let mut seen = Seen { method, target, headers, body: Vec::new() };
+    let length = seen.header("content-length").map_or(0, |length| length.parse().unwrap());
     while buffer.len() < length {
         more(stream, buffer).await?;
     }

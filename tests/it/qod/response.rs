@@ -9,10 +9,7 @@ use super::raw_server::answer;
 fn headers(response: &Value) -> Vec<(String, String)> {
     match response["headers"].as_object() {
         None => vec![("Content-Type".to_owned(), "application/json".to_owned())],
-        Some(map) => map
-            .iter()
-            .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
-            .collect(),
+        Some(map) => map.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect(),
     }
 }
 
@@ -30,10 +27,7 @@ pub(super) fn status(response: &Value) -> u16 {
 
 pub(super) fn bytes(response: &Value) -> Vec<u8> {
     let headers = headers(response);
-    let headers: Vec<(&str, &str)> = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     answer(status(response), &headers, &body(response))
 }
 
@@ -45,10 +39,5 @@ pub(super) fn with_answer<T>(response: &Value, read: impl FnOnce(&Answer<'_>) ->
     }
     let body = body(response);
     let received_at = "2026-01-02T03:00:00Z".parse().unwrap();
-    read(&Answer {
-        status: status(response),
-        headers: &map,
-        body: Body::Whole(body.as_bytes()),
-        received_at,
-    })
+    read(&Answer { status: status(response), headers: &map, body: Body::Whole(body.as_bytes()), received_at })
 }

@@ -16,16 +16,11 @@ fn load(folder: &Path) -> Vec<(PathBuf, Value)> {
     let mut files: Vec<PathBuf> = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in
-            fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        {
+        for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
+            } else if path.extension().is_some_and(|extension| extension == "json") {
                 files.push(path);
             }
         }
@@ -33,25 +28,16 @@ fn load(folder: &Path) -> Vec<(PathBuf, Value)> {
     files.sort();
     let vectors = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
-        let file: Value = serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let vectors = file["vectors"]
-            .as_array()
-            .cloned()
-            .unwrap_or_else(|| panic!("{}: no vectors", path.display()));
-        vectors
-            .into_iter()
-            .map(move |vector| (path.clone(), vector))
+        let file: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let vectors = file["vectors"].as_array().cloned().unwrap_or_else(|| panic!("{}: no vectors", path.display()));
+        vectors.into_iter().map(move |vector| (path.clone(), vector))
     };
     files.into_iter().flat_map(vectors).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own setting")]
 fn chosen_folder() -> Option<PathBuf> {
-    std::env::var("QOD_VECTORS")
-        .ok()
-        .filter(|folder| !folder.is_empty())
-        .map(PathBuf::from)
+    std::env::var("QOD_VECTORS").ok().filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 
 fn own_folder() -> PathBuf {
@@ -68,79 +54,45 @@ async fn every_vector_of_what_is_supported_passes() {
     let mut failures = Vec::new();
     for (path, vector) in &vectors {
         let first = vector["generation"].as_str().unwrap_or("-");
-        let others = vector["alsoGenerations"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str);
+        let others = vector["alsoGenerations"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for generation in std::iter::once(first).chain(others) {
-            let counts = table
-                .entry((generation.to_owned(), kind(vector).to_owned()))
-                .or_default();
+            let counts = table.entry((generation.to_owned(), kind(vector).to_owned())).or_default();
             match bench.run(generation, vector).await {
                 Verdict::Passed => counts[0] += 1,
                 Verdict::Failed(why) => {
                     counts[1] += 1;
-                    failures.push(format!(
-                        "{} ({generation}, {}): {why}",
-                        vector["id"],
-                        path.display()
-                    ));
+                    failures.push(format!("{} ({generation}, {}): {why}", vector["id"], path.display()));
                 }
                 Verdict::NotYetSupported => counts[2] += 1,
             }
         }
     }
     print_table(&table);
-    assert!(
-        failures.is_empty(),
-        "{} failed:\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));
     if folder.is_none() {
-        assert!(
-            bench.looked_through.get() > 10_000,
-            "hardly anything was logged, so that nothing leaked says little"
-        );
+        assert!(bench.looked_through.get() > 10_000, "hardly anything was logged, so that nothing leaked says little");
         for ((generation, kind), [passed, _, unsupported]) in &table {
             let supported = generation.parse().is_ok_and(Generation::is_supported);
             if supported && matches!(kind.as_str(), "request" | "response" | "profile") {
-                assert!(
-                    *passed > 0 && *unsupported == 0,
-                    "{generation} {kind}: {passed} passed, {unsupported} passed over"
-                );
+                assert!(*passed > 0 && *unsupported == 0, "{generation} {kind}: {passed} passed, {unsupported} passed over");
             }
         }
     }
 }
 
 fn print_table(table: &BTreeMap<(String, String), [usize; 3]>) {
-    println!(
-        "{:<12} {:<14} {:>7} {:>7} {:>18}",
-        "generation", "kind", "passed", "failed", "not yet supported"
-    );
+    println!("{:<12} {:<14} {:>7} {:>7} {:>18}", "generation", "kind", "passed", "failed", "not yet supported");
     let mut sum = [0; 3];
-    let order = |generation: &str| {
-        Generation::ALL
-            .iter()
-            .position(|known| known.as_str() == generation)
-    };
+    let order = |generation: &str| Generation::ALL.iter().position(|known| known.as_str() == generation);
     let mut rows: Vec<_> = table.iter().collect();
     rows.sort_by_key(|((generation, kind), _)| (order(generation), kind.clone()));
     for ((generation, kind), counts) in rows {
-        println!(
-            "{generation:<12} {kind:<14} {:>7} {:>7} {:>18}",
-            counts[0], counts[1], counts[2]
-        );
+        println!("{generation:<12} {kind:<14} {:>7} {:>7} {:>18}", counts[0], counts[1], counts[2]);
         for (sum, count) in sum.iter_mut().zip(counts) {
             *sum += count;
         }
     }
-    println!(
-        "{:<12} {:<14} {:>7} {:>7} {:>18}",
-        "all", "", sum[0], sum[1], sum[2]
-    );
+    println!("{:<12} {:<14} {:>7} {:>7} {:>18}", "all", "", sum[0], sum[1], sum[2]);
 }
 
 /// The table of errors is one for all generations, so it is held to all of them now, whether the client speaks them or not.
@@ -151,27 +103,16 @@ fn every_documented_error_of_every_generation_is_read_as_it_is_meant() {
         if kind(&vector) != "response" {
             continue;
         }
-        let cases: Vec<&Value> = vector["cases"]
-            .as_array()
-            .map_or_else(|| vec![&vector], |cases| cases.iter().collect());
+        let cases: Vec<&Value> = vector["cases"].as_array().map_or_else(|| vec![&vector], |cases| cases.iter().collect());
         for case in cases {
-            let reply = if case["response"].is_object() {
-                &case["response"]
-            } else {
-                case
-            };
+            let reply = if case["response"].is_object() { &case["response"] } else { case };
             let empty_list = case["expect"]["class"] == "Profiles";
             if reply["transport"].is_string() || response::status(reply) < 300 || empty_list {
                 continue;
             }
             let operation = case::operation(case["operation"].as_str().unwrap());
-            let device_sent = case["context"]["deviceSent"]
-                .as_bool()
-                .or(vector["context"]["deviceSent"].as_bool());
-            let asked = Asked {
-                operation,
-                device_sent: device_sent.unwrap_or(operation == Operation::CreateSession),
-            };
+            let device_sent = case["context"]["deviceSent"].as_bool().or(vector["context"]["deviceSent"].as_bool());
+            let asked = Asked { operation, device_sent: device_sent.unwrap_or(operation == Operation::CreateSession) };
             let fault = response::with_answer(reply, |answer| classify::fault(asked, answer));
             let outcome = case::fault(&fault);
             assert!(

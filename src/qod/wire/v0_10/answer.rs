@@ -8,8 +8,7 @@ use serde_json::Value;
 use crate::private::Private;
 use crate::qod::flow::{EchoedFlow, ipv6_of};
 use crate::qod::session::{
-    ApplicationServer, Device, DeviceIpv4, PortRange, PortsSpec, QosStatus, SessionId, SessionInfo,
-    StatusInfo,
+    ApplicationServer, Device, DeviceIpv4, PortRange, PortsSpec, QosStatus, SessionId, SessionInfo, StatusInfo,
 };
 use crate::qod::wire::lenient::{Integer, Time, Word, or_absent};
 
@@ -105,10 +104,7 @@ struct WireRange {
 pub(in crate::qod::wire) fn session(body: &[u8]) -> Option<SessionInfo> {
     // By way of a `Value`, so that a key that is there twice is no error.
     let wire = WireSession::deserialize(serde_json::from_slice::<Value>(body).ok()?).ok()?;
-    let session_id = [wire.session_id, wire.id]
-        .into_iter()
-        .flatten()
-        .find(|id| !id.is_empty() && id.len() <= 512)?;
+    let session_id = [wire.session_id, wire.id].into_iter().flatten().find(|id| !id.is_empty() && id.len() <= 512)?;
     Some(SessionInfo {
         session_id: SessionId::new(session_id),
         qos_status: wire.qos_status.map(|word| QosStatus::from(word.0)),
@@ -116,21 +112,14 @@ pub(in crate::qod::wire) fn session(body: &[u8]) -> Option<SessionInfo> {
         started_at: wire.started_at.map(|time| time.0),
         expires_at: wire.expires_at.map(|time| time.0),
         granted_duration: wire.duration.map(|number| number.0),
-        callback: wire
-            .webhook
-            .map(|webhook| webhook.notification_url)
-            .or(wire.sink)
-            .map(Private::new),
+        callback: wire.webhook.map(|webhook| webhook.notification_url).or(wire.sink).map(Private::new),
         flow: EchoedFlow {
             device: wire.device.map_or_else(Device::default, Device::from),
-            application_server: wire.application_server.map_or_else(
-                ApplicationServer::default,
-                |server| ApplicationServer {
-                    ipv4_address: server.ipv4_address,
-                    ipv6_address: server.ipv6_address,
-                    ip_addresses: Vec::new(),
-                },
-            ),
+            application_server: wire.application_server.map_or_else(ApplicationServer::default, |server| ApplicationServer {
+                ipv4_address: server.ipv4_address,
+                ipv6_address: server.ipv6_address,
+                ip_addresses: Vec::new(),
+            }),
             device_ports: wire.device_ports.map(PortsSpec::from),
             application_server_ports: wire.application_server_ports.map(PortsSpec::from),
             qos_profile: wire.qos_profile,
@@ -148,30 +137,15 @@ impl From<WireDevice> for Device {
                 private_address: address.private_address.map(Private::new),
                 public_port: address.public_port,
             }),
-            ipv6_address: wire
-                .ipv6_address
-                .as_deref()
-                .and_then(ipv6_of)
-                .map(Private::new),
+            ipv6_address: wire.ipv6_address.as_deref().and_then(ipv6_of).map(Private::new),
         }
     }
 }
 
 impl From<WirePorts> for PortsSpec {
     fn from(wire: WirePorts) -> Self {
-        let range = |range: WireRange| PortRange {
-            from: range.from,
-            to: range.to,
-        };
-        Self {
-            ports: wire.ports.unwrap_or_default(),
-            ranges: wire
-                .ranges
-                .unwrap_or_default()
-                .into_iter()
-                .map(range)
-                .collect(),
-        }
+        let range = |range: WireRange| PortRange { from: range.from, to: range.to };
+        Self { ports: wire.ports.unwrap_or_default(), ranges: wire.ranges.unwrap_or_default().into_iter().map(range).collect() }
     }
 }
 
@@ -187,23 +161,12 @@ mod tests {
         )
         .unwrap();
         assert_eq!(info.session_id.as_str(), "s-2");
-        assert_eq!(
-            (info.qos_status, info.started_at, info.granted_duration),
-            (None, None, Some(60))
-        );
+        assert_eq!((info.qos_status, info.started_at, info.granted_duration), (None, None, Some(60)));
     }
 
     #[test]
     fn a_body_without_an_id_is_no_session() {
-        for body in [
-            &b""[..],
-            b"[]",
-            b"null",
-            b"{}",
-            br#"{"sessionId":""}"#,
-            br#"{"sessionId":12}"#,
-            b"<html>",
-        ] {
+        for body in [&b""[..], b"[]", b"null", b"{}", br#"{"sessionId":""}"#, br#"{"sessionId":12}"#, b"<html>"] {
             assert_eq!(session(body), None, "{}", String::from_utf8_lossy(body));
         }
     }

@@ -71,7 +71,7 @@ impl Clock {
             let factor = self.0.state.lock().factor;
             let real = Duration::try_from(left).unwrap_or(Duration::ZERO).div_f64(factor).max(Duration::from_millis(1));
             tokio::select! {
-                () = tokio::time::sleep(real.min(Duration::from_secs(3600))) => {}
+                () = tokio::time::sleep(real.min(Duration::from_hours(1))) => {}
                 () = moved => {}
             }
         }

@@ -1,1 +1,3 @@
 //! All integration tests, in one binary that shares one control plane.
+
+mod qod;

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod clock;
+pub mod crds;
 pub mod private;
 pub mod qod;
 pub mod session;

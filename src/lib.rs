@@ -4,6 +4,7 @@ pub mod api;
 pub mod clock;
 pub mod crds;
 pub mod private;
+pub mod provider;
 pub mod qod;
 pub mod session;
 pub mod simulator;

@@ -1,0 +1,356 @@
+//! What the sessions see of the providers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, broadcast};
+
+use super::admission::Namespaces;
+use super::budget::Usage;
+use super::gate::Gate;
+use super::limits::Limits;
+use super::readiness::Readiness;
+use crate::api::QosProviderSpec;
+use crate::clock::{Clock, later};
+use crate::qod::{self, ProfileStatus, QosProfile};
+
+/// Names that a receiver may be behind before it is told that it lagged; then it must take all providers as changed.
+const CHANGES: usize = 1024;
+
+/// How long a wish to be marked keeps `status.sessions` at 1 without anything to show for it.
+const WISH: SignedDuration = SignedDuration::from_mins(1);
+
+/// The providers, shared by the provider controller, which writes, and the session controller, which reads.
+#[derive(Clone, Debug)]
+pub struct Providers(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    state: Mutex<State>,
+    changes: broadcast::Sender<String>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    providers: BTreeMap<String, Arc<Provider>>,
+    /// By UID, also of providers that are not known yet: sessions may be told of first.
+    files: HashMap<String, Arc<File>>,
+    /// UID of the provider at which an object holds or may hold a session, by the object's UID.
+    occupancy: HashMap<String, String>,
+    occupancy_complete: bool,
+    loaded: bool,
+    namespaces: Namespaces,
+}
+
+/// What outlives the snapshots of one provider.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    pub(super) usage: Mutex<Usage>,
+    /// Until when somebody who is about to attempt counts, though nothing is held yet.
+    wish: Mutex<Option<Timestamp>>,
+    /// Wakes the provider's task.
+    pub(super) wake: Arc<Notify>,
+}
+
+/// One `QosProvider`, as it was when it was read. It is not changed: a new one takes its place.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Name of the object.
+    pub name: String,
+    /// UID of the object.
+    pub uid: String,
+    /// What the API speaks.
+    pub generation: qod::Generation,
+    /// The spec.
+    pub spec: QosProviderSpec,
+    /// Whether it can be used.
+    pub readiness: Readiness,
+    /// The client; none while the spec cannot be acted on or its Secrets are not there.
+    pub client: Option<qod::Client>,
+    /// The token to send; none as with `client`.
+    pub token: Option<qod::AccessToken>,
+    /// What it offers; none: not known, then nothing is refused by profile.
+    pub profiles: Option<Vec<QosProfile>>,
+    /// The finalizer and `status.sessions` of at least 1 are on the object. An attempt needs both.
+    pub marked: bool,
+    /// The object is being deleted.
+    pub deleting: bool,
+    /// The annotation `qos-operator.io/paused` is `"true"`.
+    pub paused: bool,
+    /// Its rate and its calls under way; the same object until the spec's limits change.
+    pub limits: Arc<Limits>,
+    /// Whether it may be called now; the same object for the life of the provider.
+    pub gate: Arc<Gate>,
+    pub(super) is_default: bool,
+    pub(super) created: Option<Timestamp>,
+    pub(super) file: Arc<File>,
+    pub(super) clock: Clock,
+}
+
+/// What a provider says of a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileAnswer {
+    /// Its profiles are not known: ask it.
+    Unknown,
+    /// It has none of that name.
+    NotOffered {
+        /// Names of those that a new session may ask for, sorted.
+        active: Vec<String>,
+    },
+    /// It has it, but not for new sessions.
+    NotActive {
+        /// CAMARA's word, INACTIVE or DEPRECATED.
+        status: String,
+    },
+    /// It can be asked for.
+    Limits {
+        /// The shortest session in seconds.
+        min: Option<i64>,
+        /// The longest session in seconds.
+        max: Option<i64>,
+    },
+}
+
+impl Provider {
+    /// What is known of the profile of that name.
+    pub fn profile(&self, name: &str) -> ProfileAnswer {
+        profile_answer(self.profiles.as_deref(), name)
+    }
+
+    /// Why the budget forbids another create, or an extension for an object that holds a session already; none: it does not.
+    pub fn over_budget(&self, holds_already: bool) -> Option<String> {
+        let budget = self.spec.budget.as_ref()?;
+        self.file.usage.lock().over(&self.name, budget, holds_already, self.clock.now())
+    }
+}
+
+fn profile_answer(profiles: Option<&[QosProfile]>, name: &str) -> ProfileAnswer {
+    let Some(profiles) = profiles else { return ProfileAnswer::Unknown };
+    match profiles.iter().find(|profile| profile.name == name) {
+        None => {
+            let usable = profiles.iter().filter(|profile| profile.usable_for_new_session());
+            let mut active: Vec<_> = usable.map(|profile| profile.name.clone()).collect();
+            active.sort();
+            ProfileAnswer::NotOffered { active }
+        }
+        Some(QosProfile { status: status @ (ProfileStatus::Inactive | ProfileStatus::Deprecated), .. }) => {
+            ProfileAnswer::NotActive { status: status.as_str().to_owned() }
+        }
+        Some(profile) => ProfileAnswer::Limits { min: profile.min_duration_seconds, max: profile.max_duration_seconds },
+    }
+}
+
+impl Providers {
+    /// An empty registry: nothing is loaded.
+    pub fn new(clock: Clock) -> Self {
+        let (changes, _) = broadcast::channel(CHANGES);
+        Self(Arc::new(Shared { clock, state: Mutex::default(), changes }))
+    }
+
+    /// The provider of that name.
+    pub fn get(&self, name: &str) -> Option<Arc<Provider>> {
+        self.0.state.lock().providers.get(name).cloned()
+    }
+
+    /// The provider of that UID: a `QosProvider` made anew under the same name is another one.
+    pub fn by_uid(&self, uid: &str) -> Option<Arc<Provider>> {
+        self.0.state.lock().providers.values().find(|provider| provider.uid == uid).cloned()
+    }
+
+    /// Name of the provider for sessions that name none. Of several that are annotated the newest wins, as with StorageClass.
+    pub fn default_name(&self) -> Option<String> {
+        let state = self.0.state.lock();
+        let marked = state.providers.values().filter(|provider| provider.is_default);
+        newest(marked.map(|provider| (provider.created, provider.name.as_str()))).map(str::to_owned)
+    }
+
+    /// Whether `spec.allowedNamespaces` lets objects of that namespace use the provider. A namespace that is not known is
+    /// admitted by `All` only.
+    pub fn admits(&self, provider: &Provider, namespace: &str) -> bool {
+        self.0.state.lock().namespaces.admitted(&provider.spec.allowed_namespaces, namespace)
+    }
+
+    /// Whether the first lists of QosProviders, Secrets and Namespaces are in: before, that something is missing says nothing.
+    pub fn loaded(&self) -> bool {
+        self.0.state.lock().loaded
+    }
+
+    /// Tells that the object holds or may hold a session at that provider, or (none) no longer at any.
+    ///
+    /// Before an attempt: say so first, then read [`Provider::marked`] anew with [`Providers::by_uid`]. While an object is told of,
+    /// a mark that is there is not taken away.
+    pub fn set_occupancy(&self, object_uid: &str, provider_uid: Option<&str>) {
+        let mut state = self.0.state.lock();
+        let before = match provider_uid {
+            Some(uid) => state.occupancy.insert(object_uid.to_owned(), uid.to_owned()),
+            None => state.occupancy.remove(object_uid),
+        };
+        if before.as_deref() == provider_uid {
+            return;
+        }
+        if let Some(uid) = before {
+            state.file(&uid).usage.lock().holders.remove(object_uid);
+            state.file(&uid).wake.notify_one();
+            self.tell_if_place_was_scarce(&state, &uid);
+        }
+        if let Some(uid) = provider_uid {
+            state.file(uid).usage.lock().holders.insert(object_uid.to_owned());
+            *state.file(uid).wish.lock() = None;
+            state.file(uid).wake.notify_one();
+        }
+    }
+
+    /// Tells, once, that [`Providers::set_occupancy`] has been called for every object that was there at the start. Before, no
+    /// finalizer is removed and no count lowered.
+    pub fn occupancy_complete(&self) {
+        let mut state = self.0.state.lock();
+        state.occupancy_complete = true;
+        state.files.values().for_each(|file| file.wake.notify_one());
+    }
+
+    /// Asks for the finalizer and `status.sessions` of at least 1, since an attempt is about to be made. `changes` tells when
+    /// [`Provider::marked`] is true. The wish is forgotten after a minute, unless it is made again.
+    pub fn want_marked(&self, provider_uid: &str) {
+        let file = self.0.state.lock().file(provider_uid);
+        *file.wish.lock() = Some(later(self.0.clock.now(), WISH));
+        file.wake.notify_one();
+    }
+
+    /// Names of providers whose readiness, spec, profiles, gate, mark, free budget or admitted namespaces changed, or that came
+    /// or went. A receiver that lagged must take all of them as changed.
+    pub fn changes(&self) -> broadcast::Receiver<String> {
+        self.0.changes.subscribe()
+    }
+
+    /// Counts seconds that a create or an extension was granted against the budget of this UTC day.
+    pub fn charge(&self, provider_uid: &str, seconds: i64) {
+        let file = self.0.state.lock().file(provider_uid);
+        file.usage.lock().charge(seconds, self.0.clock.now());
+        file.wake.notify_one();
+    }
+
+    fn tell_if_place_was_scarce(&self, state: &State, uid: &str) {
+        let Some(provider) = state.providers.values().find(|provider| provider.uid == uid) else { return };
+        let limit =
+            provider.spec.budget.as_ref().and_then(|budget| budget.max_sessions).and_then(|max| usize::try_from(max).ok());
+        if limit.is_some_and(|limit| provider.file.usage.lock().holders.len() < limit) {
+            self.tell(&provider.name);
+        }
+    }
+}
+
+// What the provider controller does with it.
+impl Providers {
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(super) fn tell(&self, name: &str) {
+        // Nobody listening is no error.
+        let _ = self.0.changes.send(name.to_owned());
+    }
+
+    pub(super) fn file(&self, uid: &str) -> Arc<File> {
+        self.0.state.lock().file(uid)
+    }
+
+    /// How many sessions are to be shown, at least `shown` while the occupancy is not complete; and whether it is.
+    pub(super) fn sessions(&self, file: &File, shown: i32) -> (i32, bool) {
+        let complete = self.0.state.lock().occupancy_complete;
+        let held = i32::try_from(file.usage.lock().holders.len()).unwrap_or(i32::MAX);
+        let wished = file.wish.lock().is_some_and(|until| until > self.0.clock.now());
+        let count = held.max(i32::from(wished));
+        (if complete { count } else { count.max(shown) }, complete)
+    }
+
+    pub(super) fn wished(&self, file: &File) -> bool {
+        file.wish.lock().is_some_and(|until| until > self.0.clock.now())
+    }
+
+    pub(super) fn set_loaded(&self) {
+        let names: Vec<_> = {
+            let mut state = self.0.state.lock();
+            state.loaded = true;
+            state.providers.keys().cloned().collect()
+        };
+        names.iter().for_each(|name| self.tell(name));
+    }
+
+    /// Puts a provider in the place of the one of that name, and tells if there is a difference that sessions see.
+    pub(super) fn publish(&self, provider: Provider) {
+        let name = provider.name.clone();
+        let different = {
+            let mut state = self.0.state.lock();
+            let before = state.providers.insert(name.clone(), Arc::new(provider.clone()));
+            before.is_none_or(|before| before.differs(&provider))
+        };
+        if different {
+            self.tell(&name);
+        }
+    }
+
+    /// Takes the mark away, unless somebody holds a session or is about to. Whoever is told of afterwards sees it gone.
+    pub(super) fn unmark(&self, name: &str, file: &File) -> bool {
+        let mut state = self.0.state.lock();
+        if !state.occupancy_complete || !file.usage.lock().holders.is_empty() || self.wished(file) {
+            return false;
+        }
+        if let Some(provider) = state.providers.get_mut(name) {
+            Arc::make_mut(provider).marked = false;
+        }
+        true
+    }
+
+    /// Forgets a provider that is gone.
+    pub(super) fn remove(&self, name: &str, uid: &str) {
+        {
+            let mut state = self.0.state.lock();
+            if state.providers.get(name).is_some_and(|provider| provider.uid == uid) {
+                state.providers.remove(name);
+            }
+            if state.files.get(uid).is_some_and(|file| file.usage.lock().holders.is_empty()) {
+                state.files.remove(uid);
+            }
+        }
+        self.tell(name);
+    }
+
+    /// Changes what is known of the namespaces, and tells the providers that now admit others.
+    pub(super) fn update_namespaces(&self, change: impl FnOnce(&mut Namespaces)) {
+        let names: Vec<_> = {
+            let mut state = self.0.state.lock();
+            let before = state.namespaces.clone();
+            change(&mut state.namespaces);
+            let differs =
+                |provider: &&Arc<Provider>| state.namespaces.admit_differently(&before, &provider.spec.allowed_namespaces);
+            state.providers.values().filter(differs).map(|provider| provider.name.clone()).collect()
+        };
+        names.iter().for_each(|name| self.tell(name));
+    }
+}
+
+impl State {
+    fn file(&mut self, uid: &str) -> Arc<File> {
+        self.files.entry(uid.to_owned()).or_default().clone()
+    }
+}
+
+impl Provider {
+    fn differs(&self, other: &Self) -> bool {
+        self.uid != other.uid
+            || self.spec != other.spec
+            || self.readiness != other.readiness
+            || self.profiles != other.profiles
+            || self.token != other.token
+            || (self.marked, self.deleting, self.paused, self.is_default)
+                != (other.marked, other.deleting, other.paused, other.is_default)
+    }
+}
+
+/// The newest; of those of the same age the first by name, as Kubernetes does with StorageClass.
+fn newest<'a>(candidates: impl Iterator<Item = (Option<Timestamp>, &'a str)>) -> Option<&'a str> {
+    candidates.min_by_key(|(created, name)| (std::cmp::Reverse(*created), *name)).map(|(_, name)| name)
+}

@@ -226,7 +226,9 @@ impl Create {
             client: self.record.client.clone(),
             fault,
         };
-        let Some((client, token)) = self.provider.client.as_ref().zip(self.provider.token.as_ref()) else { return not_created(None) };
+        let Some((client, token)) = self.provider.client.as_ref().zip(self.provider.token.as_ref()) else {
+            return not_created(None);
+        };
         // Nothing is awaited between this check and the first byte.
         if !protocol::may_send(attempt_at, self.context.clock.now(), &self.observation.observed.margins, Rules::ALL) {
             return not_created(None);
@@ -245,7 +247,9 @@ impl Create {
                     arrived_at: self.context.clock.now(),
                 }
             }
-            Err(fault) if fault.class == FaultClass::Ambiguous || fault.class == FaultClass::Unparseable => Effect::Ambiguous(fault),
+            Err(fault) if fault.class == FaultClass::Ambiguous || fault.class == FaultClass::Unparseable => {
+                Effect::Ambiguous(fault)
+            }
             Err(fault) => not_created(Some(fault)),
         }
     }

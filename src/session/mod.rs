@@ -11,6 +11,7 @@ pub mod bounds;
 pub mod claims;
 pub mod context;
 pub mod decide;
+pub mod departure;
 pub mod desired;
 pub mod facts;
 pub mod flow;
@@ -70,7 +71,12 @@ pub struct Settings {
 pub struct Error(#[from] WriteError);
 
 /// Runs until `shutdown`; returns when nothing is under way any more, or after a grace period.
-pub async fn run(context: Arc<Context>, settings: Settings, mut wakes: mpsc::UnboundedReceiver<Object>, shutdown: CancellationToken) {
+pub async fn run(
+    context: Arc<Context>,
+    settings: Settings,
+    mut wakes: mpsc::UnboundedReceiver<Object>,
+    shutdown: CancellationToken,
+) {
     let (store, objects, listed) = watch::objects(&context, &settings);
     let timers = tokio::spawn({
         let context = Arc::clone(&context);
@@ -210,17 +216,25 @@ fn tell_others(context: &Context, object: &QosSession, observation: &Observation
 
 /// The Event of an object that goes without a confirmed release.
 async fn note_departure(context: &Context, object: &QosSession, decision: &Decision, observation: &Observation) {
-    if let Some(note) = status::departure(object, decision, &observation.past) {
+    if let Some(note) = departure::note(object, decision, &observation.past) {
         write::events(context, object, vec![note]).await;
     }
 }
 
 /// Memory and timer.
-fn remember(context: &Context, observation: &Observation, decision: &Decision, effect: &Effect, object: &QosSession, wrote: bool) {
+fn remember(
+    context: &Context,
+    observation: &Observation,
+    decision: &Decision,
+    effect: &Effect,
+    object: &QosSession,
+    wrote: bool,
+) {
     let now = context.clock.now();
     let jitter = context.jitter();
     let status = object.status.as_ref();
-    let failures = status.and_then(|status| status.attempt.as_ref()).map_or(0, |attempt| u32::try_from(attempt.failures).unwrap_or(0));
+    let failures =
+        status.and_then(|status| status.attempt.as_ref()).map_or(0, |attempt| u32::try_from(attempt.failures).unwrap_or(0));
     let pause = context.memories.with(&observation.key.uid, |remembered| {
         remembered.acted(decision, effect, failures, now, jitter);
         match effect {
@@ -247,7 +261,8 @@ fn remember(context: &Context, observation: &Observation, decision: &Decision, e
     } else {
         pause.or(Some(now))
     };
-    let at_its_end = decision.row == Row::R25 && matches!(decision.barred, Some(Barred::Suspended | Barred::RunOver | Barred::RecoveryEnded));
+    let at_its_end =
+        decision.row == Row::R25 && matches!(decision.barred, Some(Barred::Suspended | Barred::RunOver | Barred::RecoveryEnded));
     let waits_for_people = decision.held_back == Some(HeldBack::Paused);
     let safety = (!at_its_end && !waits_for_people).then(|| later(now, backoff::slow(jitter)));
     let lost = matches!(effect, Effect::Ambiguous(fault) if fault.class == FaultClass::Ambiguous).then_some(now);

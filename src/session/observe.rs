@@ -193,7 +193,9 @@ impl Observation {
             }
             (_, Some(_)) => (
                 Reason::InvalidSpec,
-                format!("Secret {name}, key {entry}: write one phone number in E.164 form: a plus sign, the country code, the number, no spaces"),
+                format!(
+                    "Secret {name}, key {entry}: write one phone number in E.164 form: a plus sign, the country code, the number, no spaces"
+                ),
             ),
             (Ok(Some(_)), None) => (Reason::SecretNotFound, format!("Secret {name} has no key {entry}")),
             (Ok(None), _) => (Reason::SecretNotFound, format!("Secret {name} does not exist")),
@@ -310,7 +312,7 @@ impl Observation {
 const FOREIGN: Fault = Fault { class: FaultClass::Unparseable, status: Some(200), code: None, retry_after: None };
 
 fn is_e164(number: &str) -> bool {
-    number
-        .strip_prefix('+')
-        .is_some_and(|digits| (5..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0'))
+    number.strip_prefix('+').is_some_and(|digits| {
+        (5..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0')
+    })
 }

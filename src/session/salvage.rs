@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn of_an_unreadable_status_the_readable_fields_are_kept() {
-        let status = status(Some(&json!({ "observedGeneration": 1, "sessionId": "s1", "expiresAt": 7, "conditions": "none" }))).unwrap();
+        let status =
+            status(Some(&json!({ "observedGeneration": 1, "sessionId": "s1", "expiresAt": 7, "conditions": "none" }))).unwrap();
         assert_eq!((status.session_id.as_deref(), status.expires_at), (Some("s1"), None));
     }
 

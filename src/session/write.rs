@@ -116,7 +116,7 @@ pub async fn read(context: &Context, object: &QosSession) -> Result<Option<QosSe
 
 /// Writes Events. One that is refused (in a namespace that is being deleted, for instance) is let go: the status tells the same.
 pub async fn events(context: &Context, object: &QosSession, notes: Vec<Note>) {
-    use kube::runtime::events::{Event, EventType};
+    use kube_runtime::events::{Event, EventType};
     for note in notes {
         let event = Event {
             type_: if note.warning { EventType::Warning } else { EventType::Normal },

@@ -128,9 +128,7 @@ pub struct QosSessionSpec {
     #[schemars(range(min = 1, max = 2_147_483_647))]
     pub duration_seconds: Option<i32>,
 
-    /// Whether the session is renewed. Always: it is kept AVAILABLE until the object is deleted. Never: it runs for
-    /// `durationSeconds` and ends. Absent: Never where `durationSeconds` is set, Always where it is not; who asks for an hour gets
-    /// an hour and pays for one.
+    /// Whether the session is renewed; see [`RenewalPolicy`], whose doc is the one that the schema has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal_policy: Option<RenewalPolicy>,
 
@@ -165,7 +163,10 @@ pub struct ProviderRef {
     pub name: String,
 }
 
-/// Whether a session is renewed: Always or Never.
+/// Whether the session is renewed. Always: it is kept AVAILABLE until the object is deleted. Never: it runs for
+/// `durationSeconds` and ends. Absent: Never where `durationSeconds` is set, Always where it is not; who asks for an hour gets an
+/// hour and pays for one.
+// Of an optional enum the schema takes this doc, not the field's.
 #[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RenewalPolicy {
     /// Kept AVAILABLE until the object is deleted.
@@ -310,8 +311,8 @@ pub struct SessionAttempt {
     #[schemars(length(max = 64))]
     pub nonce: Private<String>,
 
-    /// Created: the provider made the session. Busy: it answered 409. Refused: it answered with another error of ours, or nothing
-    /// was sent. Absent: the request never landed.
+    /// Created: the provider made the session. Busy: it answered 409. Refused: it answered with another 4xx, or nothing was sent.
+    /// Absent: the request never landed.
     #[schemars(with = "String", length(max = 64))]
     pub outcome: AttemptOutcome,
 

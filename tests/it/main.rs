@@ -1,3 +1,6 @@
 //! All integration tests, in one binary that shares one control plane.
 
+mod admission;
+mod generated;
 mod qod;
+mod support;

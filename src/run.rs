@@ -28,9 +28,6 @@ pub enum Error {
     /// Signals, standard output.
     #[error("the system refused")]
     System(#[from] std::io::Error),
-    /// The CRDs cannot be written as YAML.
-    #[error(transparent)]
-    Crds(#[from] crds::Unwritable),
     /// A part of the operator ended by itself.
     #[error("a part of the operator has ended by itself")]
     Ended,
@@ -39,7 +36,7 @@ pub enum Error {
 /// Runs the command of `arguments` to its end.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
-        Some(Command::Crds) => print_crds(),
+        Some(Command::Crds) => crds::print(&mut std::io::stdout().lock()).map_err(Error::from),
         None => serve(&arguments.run).await,
     };
     match result {
@@ -55,12 +52,6 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn print_crds() -> Result<(), Error> {
-    let text = crds::stream()?;
-    std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes())?;
-    Ok(())
 }
 
 async fn serve(arguments: &RunArguments) -> Result<(), Error> {

@@ -2,5 +2,6 @@
 
 mod admission;
 mod generated;
+mod life;
 mod qod;
 mod support;

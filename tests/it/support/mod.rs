@@ -3,6 +3,8 @@
 // What clippy allows in tests, it allows in their helpers only under this.
 #![cfg(test)]
 
+pub(crate) mod stage;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -43,6 +45,16 @@ impl Cluster {
     /// A client that may do everything. It works only in the runtime of the test that asks for it, so each test has its own.
     pub(crate) fn client(&self) -> Client {
         Client::try_from(self.config.clone()).unwrap()
+    }
+
+    /// How to reach the API server, for a client that a test makes itself.
+    pub(crate) fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    /// What the API server has been asked, by its own audit log.
+    pub(crate) fn audit_events(&self) -> Vec<control_plane::AuditEvent> {
+        self.plane.audit_events().unwrap()
     }
 
     /// kubectl, as a user who may do everything.

@@ -101,6 +101,13 @@ impl Context {
         object.metadata.creation_timestamp.as_ref().map_or_else(|| self.clock.now(), |at| at.0)
     }
 
+    /// Returns once the providers have been listed: until then none can be said not to exist.
+    pub async fn providers_loaded(&self) {
+        while !self.providers.loaded() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Wakes `objects`.
     pub fn wake(&self, objects: impl IntoIterator<Item = Object>) {
         for object in objects {

@@ -99,6 +99,7 @@ pub async fn run(
                 let listed = listed.clone();
                 async move {
                     listed.wait().await;
+                    context.providers_loaded().await;
                     reconcile(object, context).await
                 }
             },
@@ -183,7 +184,7 @@ async fn pass(context: &Arc<Context>, object: QosSession) -> Result<(), WriteErr
         let next =
             observation.fold(&object, &observation.past, &observation.parsed, &decision, &acted.effect, context.clock.now());
         let before = object.status.clone().unwrap_or_default();
-        if !status::same(&before, &next.status) || object.status.is_none() {
+        if !status::same(&before, &next.status) {
             object = write::status(context, &object, &next.status).await?;
             wrote = true;
         }

@@ -208,7 +208,7 @@ impl Providers {
     pub fn occupancy_complete(&self) {
         let mut state = self.0.state.lock();
         state.occupancy_complete = true;
-        state.files.values().for_each(|file| file.wake.notify_one());
+        state.wake_all();
     }
 
     /// Asks for the finalizer and `status.sessions` of at least 1, since an attempt is about to be made. `changes` tells when
@@ -257,23 +257,34 @@ impl Providers {
         self.0.state.lock().file(uid)
     }
 
-    /// How many sessions are to be shown, at least `shown` while the occupancy is not complete; and whether it is.
-    pub(super) fn sessions(&self, file: &File, shown: i32) -> (i32, bool) {
-        let complete = self.0.state.lock().occupancy_complete;
+    /// How many sessions are to be shown: at least `shown` until the occupancy is complete, and at least 1 for a wish. Also when
+    /// that wish is forgotten.
+    pub(super) fn sessions(&self, file: &File, shown: i32) -> (i32, Option<Timestamp>) {
         let held = i32::try_from(file.usage.lock().holders.len()).unwrap_or(i32::MAX);
-        let wished = file.wish.lock().is_some_and(|until| until > self.0.clock.now());
-        let count = held.max(i32::from(wished));
-        (if complete { count } else { count.max(shown) }, complete)
+        let wished_until = self.wished_until(file);
+        let count = held.max(i32::from(wished_until.is_some()));
+        (if self.occupancy_known() { count } else { count.max(shown) }, wished_until)
     }
 
-    pub(super) fn wished(&self, file: &File) -> bool {
-        file.wish.lock().is_some_and(|until| until > self.0.clock.now())
+    /// Whether [`Providers::occupancy_complete`] was called.
+    pub(super) fn occupancy_known(&self) -> bool {
+        self.0.state.lock().occupancy_complete
+    }
+
+    fn wished_until(&self, file: &File) -> Option<Timestamp> {
+        file.wish.lock().filter(|until| *until > self.0.clock.now())
+    }
+
+    /// Wakes the tasks of all providers: something that any of them may rest on has changed.
+    pub(super) fn wake_all(&self) {
+        self.0.state.lock().wake_all();
     }
 
     pub(super) fn set_loaded(&self) {
         let names: Vec<_> = {
             let mut state = self.0.state.lock();
             state.loaded = true;
+            state.wake_all();
             state.providers.keys().cloned().collect()
         };
         names.iter().for_each(|name| self.tell(name));
@@ -284,7 +295,11 @@ impl Providers {
         let name = provider.name.clone();
         let different = {
             let mut state = self.0.state.lock();
+            let is_default = provider.is_default;
             let before = state.providers.insert(name.clone(), Arc::new(provider.clone()));
+            if before.as_ref().map_or(is_default, |before| before.is_default != is_default) {
+                state.wake_all();
+            }
             before.is_none_or(|before| before.differs(&provider))
         };
         if different {
@@ -295,7 +310,7 @@ impl Providers {
     /// Takes the mark away, unless somebody holds a session or is about to. Whoever is told of afterwards sees it gone.
     pub(super) fn unmark(&self, name: &str, file: &File) -> bool {
         let mut state = self.0.state.lock();
-        if !state.occupancy_complete || !file.usage.lock().holders.is_empty() || self.wished(file) {
+        if !state.occupancy_complete || !file.usage.lock().holders.is_empty() || self.wished_until(file).is_some() {
             return false;
         }
         if let Some(provider) = state.providers.get_mut(name) {
@@ -310,6 +325,7 @@ impl Providers {
             let mut state = self.0.state.lock();
             if state.providers.get(name).is_some_and(|provider| provider.uid == uid) {
                 state.providers.remove(name);
+                state.wake_all();
             }
             if state.files.get(uid).is_some_and(|file| file.usage.lock().holders.is_empty()) {
                 state.files.remove(uid);
@@ -335,6 +351,10 @@ impl Providers {
 impl State {
     fn file(&mut self, uid: &str) -> Arc<File> {
         self.files.entry(uid.to_owned()).or_default().clone()
+    }
+
+    fn wake_all(&self) {
+        self.files.values().for_each(|file| file.wake.notify_one());
     }
 }
 

@@ -49,8 +49,12 @@ impl Keeper {
             Change::All(all) => {
                 let names: BTreeSet<_> = all.iter().map(kube::ResourceExt::name_any).collect();
                 let gone: Vec<_> = self.tasks.keys().filter(|name| !names.contains(*name)).cloned().collect();
-                gone.iter().for_each(|name| self.forget(name));
-                all.into_iter().for_each(|object| self.apply(object));
+                for name in &gone {
+                    self.forget(name);
+                }
+                for object in all {
+                    self.apply(object);
+                }
                 self.listed.providers = true;
                 self.tell_if_loaded();
             }

@@ -14,6 +14,7 @@ mod probe;
 mod readiness;
 mod record;
 mod registry;
+mod snapshot;
 mod status;
 mod upkeep;
 mod watch;
@@ -39,7 +40,8 @@ use self::watch::{Change, Listing};
 pub use gate::{Closed, Gate};
 pub use limits::{Limits, Permit};
 pub use readiness::Readiness;
-pub use registry::{ProfileAnswer, Provider, Providers};
+pub use registry::Providers;
+pub use snapshot::{ProfileAnswer, Provider};
 
 use crate::api::{QosProvider, QosProviderSpec};
 use crate::clock::Clock;

@@ -103,9 +103,8 @@ pub(super) fn of_session_probe<T>(answer: Result<T, Fault>) -> Finding {
         // Some providers answer 200 for any id.
         Ok(_) => Finding::Works,
         Err(fault) => match (fault.class, &fault.code) {
-            (FaultClass::Gone, _) => Finding::Works,
-            // The API itself read the request, and disliked the id.
-            (FaultClass::Refused(qod::Reason::Invalid), Some(_)) => Finding::Works,
+            // A refusal with a code: the API itself read the request, and disliked the id.
+            (FaultClass::Gone, _) | (FaultClass::Refused(qod::Reason::Invalid), Some(_)) => Finding::Works,
             _ => Finding::Failed(fault),
         },
     }

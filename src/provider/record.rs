@@ -27,8 +27,9 @@ pub(super) struct Record {
     /// The generation that the verdict is about.
     generation: i64,
     counts_written: Option<Timestamp>,
-    /// No write before.
+    /// No write before, since the last one failed; where it was stale, a newer object ends the wait.
     not_before: Option<Timestamp>,
+    stale: bool,
     /// The mark was taken away in the registry; the write follows.
     unmarked: bool,
 }
@@ -43,7 +44,7 @@ pub(super) struct Written {
 impl Record {
     pub(super) fn new(object: QosProvider) -> Self {
         let handled = object.status.as_ref().and_then(|status| status.last_handled_reconcile_at.clone());
-        Self { object, handled, generation: -1, counts_written: None, not_before: None, unmarked: false }
+        Self { object, handled, generation: -1, counts_written: None, not_before: None, stale: false, unmarked: false }
     }
 
     /// Takes a newer object; one that is older than what was written stays out.
@@ -51,6 +52,9 @@ impl Record {
         let version = |object: &QosProvider| object.resource_version().and_then(|version| version.parse::<u64>().ok());
         if version(&object).zip(version(&self.object)).is_none_or(|(new, known)| new >= known) {
             self.object = object;
+            if self.stale {
+                (self.stale, self.not_before) = (false, None);
+            }
         }
     }
 
@@ -88,8 +92,8 @@ impl Record {
         let before = self.marked();
         let result = self.bring_up_to_date(context, file, verdict, profiles, now).await;
         let again_at = result.unwrap_or_else(|problem| {
-            let wait = if problem == NotWritten::Stale { SignedDuration::from_millis(200) } else { AGAIN };
-            self.not_before = Some(later(now, wait));
+            self.stale = problem == NotWritten::Stale;
+            self.not_before = Some(later(now, AGAIN));
             self.not_before
         });
         Written { marks_changed: self.marked() != before, again_at }
@@ -105,12 +109,11 @@ impl Record {
     ) -> Result<Option<Timestamp>, NotWritten> {
         let deleting = self.object.metadata.deletion_timestamp.is_some();
         let (mut sessions, wished_until) = context.providers.sessions(file, self.shown_sessions());
-        // From 1 to 0 nobody may rely on the mark any more, before the write.
-        if sessions == 0 {
+        self.unmarked = false;
+        if sessions == 0 && (self.shown_sessions() > 0 || deleting) {
+            // From 1 to 0 nobody may rely on the mark any more, before the write.
             self.unmarked = context.providers.unmark(&self.object.name_any(), file);
-            sessions = i32::from(!self.unmarked);
-        } else {
-            self.unmarked = false;
+            sessions = i32::from(!self.unmarked && context.providers.occupancy_known());
         }
         if deleting && self.unmarked && self.has_finalizer() {
             self.object = context.objects.remove_finalizer(&self.object).await?;

@@ -20,7 +20,8 @@ use super::object::Notice;
 use super::probe::{Discovery, Probed, probe};
 use super::readiness::{Finding, Verdict, not_checked};
 use super::record::Record;
-use super::registry::{File, Provider};
+use super::registry::File;
+use super::snapshot::Provider;
 use crate::api::{
     EventReason, IS_DEFAULT_PROVIDER_ANNOTATION, PAUSED_ANNOTATION, ProviderApi, ProviderAuth, QosProvider,
     RECONCILE_REQUESTED_AT_ANNOTATION,
@@ -47,6 +48,8 @@ pub(super) struct Upkeep {
     verdict_holds: bool,
     profiles: Option<Vec<QosProfile>>,
     record: Record,
+    /// A request to reconcile that the next verdict answers.
+    requested: Option<String>,
     /// As last seen, to tell of changes.
     closed: Option<Closed>,
     spent: bool,
@@ -84,6 +87,7 @@ impl Upkeep {
             verdict_holds: false,
             profiles: None,
             record: Record::new(object),
+            requested: None,
             closed: None,
             spent: false,
             told_ambiguous: false,
@@ -144,9 +148,14 @@ impl Upkeep {
             self.next_probe = Some(now);
         }
         let requested = self.record.object.annotations().get(RECONCILE_REQUESTED_AT_ANNOTATION).cloned();
-        if requested.is_some() && requested != self.record.handled {
-            self.record.handled = requested;
+        if requested.is_some() && requested != self.record.handled && requested != self.requested {
+            self.requested = requested;
             self.next_probe = Some(now);
+        }
+        if self.connection.is_none() && self.basis.is_some() {
+            // There is nothing to ask with: looking at the spec and the Secrets was all.
+            self.next_probe = None;
+            self.record.handled = self.requested.take().or(self.record.handled.take());
         }
         if self.verdict.as_ref().is_some_and(|verdict| verdict.ready)
             && let Some(wait) = self.gate.probe_wanted_after()
@@ -189,7 +198,7 @@ impl Upkeep {
         let credentials = basis.credentials.clone();
         let moved = self.basis.as_ref().is_some_and(|before| before.api != basis.api);
         if self.basis.replace(basis).is_some() {
-            self.gate.reset();
+            self.gate.credentials_changed();
         }
         // A probe of what was before says nothing any more.
         self.probing = None;
@@ -247,6 +256,7 @@ impl Upkeep {
 
     /// The verdict on the object as it is now.
     fn hold(&mut self, verdict: Verdict) {
+        self.record.handled = self.requested.take().or(self.record.handled.take());
         self.verdict = Some(verdict);
         self.verdict_holds = true;
         self.record.seen();
@@ -255,7 +265,7 @@ impl Upkeep {
     fn publish(&self) {
         let object = &self.record.object;
         let annotated = |key: &str| object.annotations().get(key).is_some_and(|value| value == "true");
-        self.context.providers.publish(Provider {
+        self.context.providers.publish(&Arc::new(Provider {
             name: self.name.clone(),
             uid: object.uid().unwrap_or_default(),
             generation: connection::generation(&object.spec),
@@ -273,7 +283,7 @@ impl Upkeep {
             created: object.creation_timestamp().map(|time| time.0),
             file: self.file.clone(),
             clock: self.context.providers.clock().clone(),
-        });
+        }));
     }
 
     /// Warns, once, that another provider is the default though this one is annotated too.

@@ -49,7 +49,7 @@ pub(super) fn describe(error: &watcher::Error) -> String {
         | watcher::Error::WatchStartFailed(error)
         | watcher::Error::WatchFailed(error) => cause(error),
         watcher::Error::WatchError(status) => format!("{} {}", status.code, status.reason),
-        _ => "the API server's answer is not understood".to_owned(),
+        watcher::Error::NoResourceVersion => "the API server named no resourceVersion".to_owned(),
     }
 }
 

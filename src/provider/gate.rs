@@ -114,17 +114,17 @@ impl Gate {
         })
     }
 
-    /// A probe found the credentials good. Returns whether that opened the gate.
-    pub(super) fn credentials_work(&self) -> bool {
-        self.state.lock().rejected.take().is_some()
+    /// A probe found the credentials good.
+    pub(super) fn credentials_work(&self) {
+        self.state.lock().rejected = None;
     }
 
-    /// The credentials or the spec changed: what was learnt before counts no more.
-    pub(super) fn reset(&self) -> bool {
+    /// The credentials or the spec changed: what a 401 said of the earlier ones counts no more. A pause that the provider asked
+    /// for stays.
+    pub(super) fn credentials_changed(&self) {
         let mut state = self.state.lock();
-        let was_closed = state.rejected.is_some() || state.pause.is_some();
-        *state = State::default();
-        was_closed
+        state.rejected = None;
+        state.rejections = 0;
     }
 }
 
@@ -212,7 +212,7 @@ mod tests {
         let closed = gate.closed(at(1_000_000)).unwrap();
         assert_eq!((closed.until, closed.reason), (None, Reason::CredentialsRejected));
         assert_eq!(gate.probe_wanted_after(), Some(SignedDuration::ZERO));
-        assert!(gate.credentials_work());
+        gate.credentials_work();
         assert_eq!((gate.closed(at(1)), gate.probe_wanted_after()), (None, None));
         gate.report(Err(&unauthenticated()), at(2));
         let second = gate.probe_wanted_after().unwrap();
@@ -220,8 +220,10 @@ mod tests {
         gate.credentials_work();
         gate.report(Err(&unauthenticated()), at(3));
         assert!(gate.probe_wanted_after().unwrap() > second);
-        assert!(gate.reset());
+        gate.credentials_changed();
         assert_eq!(gate.closed(at(3)), None);
+        gate.report(Err(&unauthenticated()), at(4));
+        assert_eq!(gate.probe_wanted_after(), Some(SignedDuration::ZERO));
     }
 
     #[test]

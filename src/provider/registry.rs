@@ -9,12 +9,8 @@ use tokio::sync::{Notify, broadcast};
 
 use super::admission::Namespaces;
 use super::budget::Usage;
-use super::gate::Gate;
-use super::limits::Limits;
-use super::readiness::Readiness;
-use crate::api::QosProviderSpec;
+use super::snapshot::Provider;
 use crate::clock::{Clock, later};
-use crate::qod::{self, ProfileStatus, QosProfile};
 
 /// Names that a receiver may be behind before it is told that it lagged; then it must take all providers as changed.
 const CHANGES: usize = 1024;
@@ -53,94 +49,6 @@ pub(super) struct File {
     wish: Mutex<Option<Timestamp>>,
     /// Wakes the provider's task.
     pub(super) wake: Arc<Notify>,
-}
-
-/// One `QosProvider`, as it was when it was read. It is not changed: a new one takes its place.
-#[derive(Clone, Debug)]
-pub struct Provider {
-    /// Name of the object.
-    pub name: String,
-    /// UID of the object.
-    pub uid: String,
-    /// What the API speaks.
-    pub generation: qod::Generation,
-    /// The spec.
-    pub spec: QosProviderSpec,
-    /// Whether it can be used.
-    pub readiness: Readiness,
-    /// The client; none while the spec cannot be acted on or its Secrets are not there.
-    pub client: Option<qod::Client>,
-    /// The token to send; none as with `client`.
-    pub token: Option<qod::AccessToken>,
-    /// What it offers; none: not known, then nothing is refused by profile.
-    pub profiles: Option<Vec<QosProfile>>,
-    /// The finalizer and `status.sessions` of at least 1 are on the object. An attempt needs both.
-    pub marked: bool,
-    /// The object is being deleted.
-    pub deleting: bool,
-    /// The annotation `qos-operator.io/paused` is `"true"`.
-    pub paused: bool,
-    /// Its rate and its calls under way; the same object until the spec's limits change.
-    pub limits: Arc<Limits>,
-    /// Whether it may be called now; the same object for the life of the provider.
-    pub gate: Arc<Gate>,
-    pub(super) is_default: bool,
-    pub(super) created: Option<Timestamp>,
-    pub(super) file: Arc<File>,
-    pub(super) clock: Clock,
-}
-
-/// What a provider says of a profile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProfileAnswer {
-    /// Its profiles are not known: ask it.
-    Unknown,
-    /// It has none of that name.
-    NotOffered {
-        /// Names of those that a new session may ask for, sorted.
-        active: Vec<String>,
-    },
-    /// It has it, but not for new sessions.
-    NotActive {
-        /// CAMARA's word, INACTIVE or DEPRECATED.
-        status: String,
-    },
-    /// It can be asked for.
-    Limits {
-        /// The shortest session in seconds.
-        min: Option<i64>,
-        /// The longest session in seconds.
-        max: Option<i64>,
-    },
-}
-
-impl Provider {
-    /// What is known of the profile of that name.
-    pub fn profile(&self, name: &str) -> ProfileAnswer {
-        profile_answer(self.profiles.as_deref(), name)
-    }
-
-    /// Why the budget forbids another create, or an extension for an object that holds a session already; none: it does not.
-    pub fn over_budget(&self, holds_already: bool) -> Option<String> {
-        let budget = self.spec.budget.as_ref()?;
-        self.file.usage.lock().over(&self.name, budget, holds_already, self.clock.now())
-    }
-}
-
-fn profile_answer(profiles: Option<&[QosProfile]>, name: &str) -> ProfileAnswer {
-    let Some(profiles) = profiles else { return ProfileAnswer::Unknown };
-    match profiles.iter().find(|profile| profile.name == name) {
-        None => {
-            let usable = profiles.iter().filter(|profile| profile.usable_for_new_session());
-            let mut active: Vec<_> = usable.map(|profile| profile.name.clone()).collect();
-            active.sort();
-            ProfileAnswer::NotOffered { active }
-        }
-        Some(QosProfile { status: status @ (ProfileStatus::Inactive | ProfileStatus::Deprecated), .. }) => {
-            ProfileAnswer::NotActive { status: status.as_str().to_owned() }
-        }
-        Some(profile) => ProfileAnswer::Limits { min: profile.min_duration_seconds, max: profile.max_duration_seconds },
-    }
 }
 
 impl Providers {
@@ -208,7 +116,7 @@ impl Providers {
     pub fn occupancy_complete(&self) {
         let mut state = self.0.state.lock();
         state.occupancy_complete = true;
-        state.files.values().for_each(|file| file.wake.notify_one());
+        state.wake_all();
     }
 
     /// Asks for the finalizer and `status.sessions` of at least 1, since an attempt is about to be made. `changes` tells when
@@ -257,35 +165,52 @@ impl Providers {
         self.0.state.lock().file(uid)
     }
 
-    /// How many sessions are to be shown, at least `shown` while the occupancy is not complete; and whether it is.
-    pub(super) fn sessions(&self, file: &File, shown: i32) -> (i32, bool) {
-        let complete = self.0.state.lock().occupancy_complete;
+    /// How many sessions are to be shown: at least `shown` until the occupancy is complete, and at least 1 for a wish. Also when
+    /// that wish is forgotten.
+    pub(super) fn sessions(&self, file: &File, shown: i32) -> (i32, Option<Timestamp>) {
         let held = i32::try_from(file.usage.lock().holders.len()).unwrap_or(i32::MAX);
-        let wished = file.wish.lock().is_some_and(|until| until > self.0.clock.now());
-        let count = held.max(i32::from(wished));
-        (if complete { count } else { count.max(shown) }, complete)
+        let wished_until = self.wished_until(file);
+        let count = held.max(i32::from(wished_until.is_some()));
+        (if self.occupancy_known() { count } else { count.max(shown) }, wished_until)
     }
 
-    pub(super) fn wished(&self, file: &File) -> bool {
-        file.wish.lock().is_some_and(|until| until > self.0.clock.now())
+    /// Whether [`Providers::occupancy_complete`] was called.
+    pub(super) fn occupancy_known(&self) -> bool {
+        self.0.state.lock().occupancy_complete
+    }
+
+    fn wished_until(&self, file: &File) -> Option<Timestamp> {
+        file.wish.lock().filter(|until| *until > self.0.clock.now())
+    }
+
+    /// Wakes the tasks of all providers: something that any of them may rest on has changed.
+    pub(super) fn wake_all(&self) {
+        self.0.state.lock().wake_all();
     }
 
     pub(super) fn set_loaded(&self) {
         let names: Vec<_> = {
             let mut state = self.0.state.lock();
             state.loaded = true;
+            state.wake_all();
             state.providers.keys().cloned().collect()
         };
-        names.iter().for_each(|name| self.tell(name));
+        for name in &names {
+            self.tell(name);
+        }
     }
 
     /// Puts a provider in the place of the one of that name, and tells if there is a difference that sessions see.
-    pub(super) fn publish(&self, provider: Provider) {
+    pub(super) fn publish(&self, provider: &Arc<Provider>) {
         let name = provider.name.clone();
         let different = {
             let mut state = self.0.state.lock();
-            let before = state.providers.insert(name.clone(), Arc::new(provider.clone()));
-            before.is_none_or(|before| before.differs(&provider))
+            let is_default = provider.is_default;
+            let before = state.providers.insert(name.clone(), Arc::clone(provider));
+            if before.as_ref().map_or(is_default, |before| before.is_default != is_default) {
+                state.wake_all();
+            }
+            before.is_none_or(|before| before.differs(provider))
         };
         if different {
             self.tell(&name);
@@ -295,7 +220,7 @@ impl Providers {
     /// Takes the mark away, unless somebody holds a session or is about to. Whoever is told of afterwards sees it gone.
     pub(super) fn unmark(&self, name: &str, file: &File) -> bool {
         let mut state = self.0.state.lock();
-        if !state.occupancy_complete || !file.usage.lock().holders.is_empty() || self.wished(file) {
+        if !state.occupancy_complete || !file.usage.lock().holders.is_empty() || self.wished_until(file).is_some() {
             return false;
         }
         if let Some(provider) = state.providers.get_mut(name) {
@@ -310,6 +235,7 @@ impl Providers {
             let mut state = self.0.state.lock();
             if state.providers.get(name).is_some_and(|provider| provider.uid == uid) {
                 state.providers.remove(name);
+                state.wake_all();
             }
             if state.files.get(uid).is_some_and(|file| file.usage.lock().holders.is_empty()) {
                 state.files.remove(uid);
@@ -328,7 +254,9 @@ impl Providers {
                 |provider: &&Arc<Provider>| state.namespaces.admit_differently(&before, &provider.spec.allowed_namespaces);
             state.providers.values().filter(differs).map(|provider| provider.name.clone()).collect()
         };
-        names.iter().for_each(|name| self.tell(name));
+        for name in &names {
+            self.tell(name);
+        }
     }
 }
 
@@ -336,21 +264,137 @@ impl State {
     fn file(&mut self, uid: &str) -> Arc<File> {
         self.files.entry(uid.to_owned()).or_default().clone()
     }
-}
 
-impl Provider {
-    fn differs(&self, other: &Self) -> bool {
-        self.uid != other.uid
-            || self.spec != other.spec
-            || self.readiness != other.readiness
-            || self.profiles != other.profiles
-            || self.token != other.token
-            || (self.marked, self.deleting, self.paused, self.is_default)
-                != (other.marked, other.deleting, other.paused, other.is_default)
+    fn wake_all(&self) {
+        self.files.values().for_each(|file| file.wake.notify_one());
     }
 }
 
 /// The newest; of those of the same age the first by name, as Kubernetes does with StorageClass.
 fn newest<'a>(candidates: impl Iterator<Item = (Option<Timestamp>, &'a str)>) -> Option<&'a str> {
     candidates.min_by_key(|(created, name)| (std::cmp::Reverse(*created), *name)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::SignedDuration;
+    use serde_json::json;
+
+    use super::*;
+    use crate::provider::connection::{generation, tests::spec};
+    use crate::provider::gate::Gate;
+    use crate::provider::limits::Limits;
+    use crate::provider::readiness::Readiness;
+
+    fn provider(providers: &Providers, name: &str, change: serde_json::Value) -> Provider {
+        let uid = format!("uid-of-{name}");
+        let (file, spec, clock) = (providers.file(&uid), spec(change), providers.clock().clone());
+        Provider {
+            name: name.to_owned(),
+            generation: generation(&spec),
+            readiness: Readiness::Ready,
+            client: None,
+            token: None,
+            profiles: None,
+            marked: false,
+            deleting: false,
+            paused: false,
+            limits: Arc::new(Limits::new(spec.limits.clone(), clock.clone())),
+            gate: Arc::new(Gate::new(file.wake.clone())),
+            is_default: false,
+            created: None,
+            uid,
+            spec,
+            file,
+            clock,
+        }
+    }
+
+    fn registry() -> Providers {
+        Providers::new(Clock::system())
+    }
+
+    #[test]
+    fn of_several_defaults_the_newest_wins_and_of_equally_old_ones_the_first_by_name() {
+        let providers = registry();
+        assert_eq!(providers.default_name(), None);
+        for (name, is_default, second) in [("a", true, 100), ("c", true, 200), ("b", true, 200), ("d", false, 300)] {
+            let created = Timestamp::from_second(second).ok();
+            providers.publish(&Arc::new(Provider { is_default, created, ..provider(&providers, name, json!({})) }));
+        }
+        assert_eq!(providers.default_name().as_deref(), Some("b"));
+        providers.remove("b", "uid-of-b");
+        assert_eq!(providers.default_name().as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn a_changed_label_admits_a_namespace_and_tells_only_the_providers_that_select_by_it() {
+        let providers = registry();
+        let gold = json!({"allowedNamespaces": {"from": "Selector", "selector": {"matchLabels": {"tier": "gold"}}}});
+        let none = json!({"allowedNamespaces": {"from": "None"}});
+        for (name, change) in [("selects", gold), ("all", json!({})), ("none", none)] {
+            providers.publish(&Arc::new(provider(&providers, name, change)));
+        }
+        let admits = |name| providers.admits(&providers.get(name).unwrap(), "stadium");
+        assert_eq!((admits("all"), admits("none"), admits("selects")), (true, false, false));
+        let mut changes = providers.changes();
+        let label = |tier: &str| BTreeMap::from([("tier".to_owned(), tier.to_owned())]);
+        providers.update_namespaces(|known| known.0.extend([("stadium".to_owned(), label("gold"))]));
+        assert!(admits("selects"));
+        assert_eq!(changes.try_recv().as_deref(), Ok("selects"));
+        assert!(changes.try_recv().is_err());
+        providers.update_namespaces(|known| known.0.extend([("stadium".to_owned(), label("silver"))]));
+        assert!(!admits("selects"));
+    }
+
+    #[test]
+    fn a_mark_is_not_taken_away_while_somebody_holds_or_is_about_to_or_may_not_have_been_told_of() {
+        let providers = registry();
+        let told = Arc::new(Provider { marked: true, ..provider(&providers, "x", json!({})) });
+        let file = told.file.clone();
+        providers.publish(&told);
+        assert!(!providers.unmark("x", &file), "before all objects were told of");
+        assert_eq!(providers.sessions(&file, 7).0, 7);
+        providers.set_occupancy("uid-1", Some("uid-of-x"));
+        providers.occupancy_complete();
+        assert_eq!(providers.sessions(&file, 7).0, 1);
+        assert!(!providers.unmark("x", &file), "while an object holds");
+        providers.set_occupancy("uid-1", None);
+        providers.want_marked("uid-of-x");
+        assert!(!providers.unmark("x", &file), "while an object is about to");
+        assert_eq!(providers.sessions(&file, 0).0, 1);
+        providers.clock().advance(WISH + SignedDuration::from_secs(1));
+        assert!(providers.unmark("x", &file));
+        assert!(!providers.get("x").unwrap().marked);
+    }
+
+    #[test]
+    fn an_object_that_moves_counts_at_one_provider_and_a_freed_place_tells_who_waits() {
+        let providers = registry();
+        for name in ["x", "y"] {
+            providers.publish(&Arc::new(provider(&providers, name, json!({"budget": {"maxSessions": 1}}))));
+        }
+        providers.set_occupancy("uid-1", Some("uid-of-x"));
+        assert!(providers.get("x").unwrap().over_budget(false).is_some());
+        assert!(providers.get("x").unwrap().over_budget(true).is_none());
+        let mut changes = providers.changes();
+        providers.set_occupancy("uid-1", Some("uid-of-y"));
+        assert_eq!(changes.try_recv().as_deref(), Ok("x"));
+        assert!(providers.get("x").unwrap().over_budget(false).is_none());
+        assert!(providers.get("y").unwrap().over_budget(false).is_some());
+        providers.set_occupancy("uid-1", None);
+        assert!(providers.get("y").unwrap().over_budget(false).is_none());
+    }
+
+    #[test]
+    fn an_unchanged_provider_wakes_nobody_and_a_changed_one_does() {
+        let providers = registry();
+        let first = Arc::new(provider(&providers, "x", json!({})));
+        providers.publish(&first);
+        let mut changes = providers.changes();
+        providers.publish(&first);
+        assert!(changes.try_recv().is_err());
+        providers.publish(&Arc::new(Provider { marked: true, ..Provider::clone(&first) }));
+        assert_eq!(changes.try_recv().as_deref(), Ok("x"));
+    }
 }

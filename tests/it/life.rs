@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use qos_operator::simulator::{Operation, Selection};
+use qos_operator::simulator::Selection;
+use qos_operator::simulator::settings::Operation;
 use serde_json::json;
 
 use crate::support::stage::{Stage, condition, message};
@@ -24,7 +25,7 @@ async fn a_session_is_created_told_and_released_with_three_writes_and_two_calls(
     assert_eq!(message(&object, "Ready"), "the network gives the QoS");
     stage.delete("camera-12").await;
     stage.gone("camera-12").await;
-    assert_eq!([stage.calls(Operation::CreateSession), stage.calls(Operation::DeleteSession)], [1, 1]);
+    assert_eq!([stage.calls(Operation::Create), stage.calls(Operation::Delete)], [1, 1]);
     let writes = stage.writes("camera-12");
     assert_eq!(writes.len(), 3, "finalizer with attempt, status, finalizer removal; seen: {writes:?}");
     stage.finish().await;
@@ -56,8 +57,8 @@ async fn a_standing_session_is_extended_before_its_expiry_with_one_write_each() 
     stage.pass(3600 - 200);
     let object = stage.until("camera-12", "extended", |object| status(object).expires_at.is_some_and(|at| at.0 > first.0)).await;
     assert_eq!(condition(&object, "Ready"), ("True", "Available"));
-    assert_eq!(stage.calls(Operation::ExtendQosSessionDuration), 1);
-    assert_eq!(stage.calls(Operation::CreateSession), 1, "no second session");
+    assert_eq!(stage.calls(Operation::Extend), 1);
+    assert_eq!(stage.calls(Operation::Create), 1, "no second session");
     stage.quiet().await;
     // The first extension also marks the record: extensions count in the bound from then on.
     let cost: Vec<_> = stage.writes("camera-12").split_off(before);
@@ -85,7 +86,7 @@ async fn a_run_ends_expired_and_is_not_bought_again() {
     assert_eq!(told.session_id, None);
     stage.pass(7200);
     stage.quiet().await;
-    assert_eq!(stage.calls(Operation::CreateSession), 1);
+    assert_eq!(stage.calls(Operation::Create), 1);
     stage.finish().await;
 }
 
@@ -102,8 +103,8 @@ async fn after_network_terminated_the_device_is_freed_by_a_delete_and_served_aga
         })
         .await;
     assert!(status(&second).session_id.is_some());
-    assert_eq!(stage.calls(Operation::DeleteSession), 1, "the explicit DELETE");
-    assert_eq!(stage.calls(Operation::CreateSession), 2, "no 409 in between");
+    assert_eq!(stage.calls(Operation::Delete), 1, "the explicit DELETE");
+    assert_eq!(stage.calls(Operation::Create), 2, "no 409 in between");
     let reasons: Vec<_> = stage.events("camera-12").await.into_iter().map(|event| event.1).collect();
     assert!(reasons.contains(&"NetworkTerminated".to_owned()) && reasons.contains(&"Recovered".to_owned()), "{reasons:?}");
     stage.finish().await;
@@ -117,7 +118,7 @@ async fn two_flows_of_one_device_live_side_by_side() {
     stage.create("b", json!({ "applicationServerPorts": { "ports": [6000] } })).await;
     stage.available("a").await;
     stage.available("b").await;
-    assert_eq!(stage.calls(Operation::CreateSession), 2);
+    assert_eq!(stage.calls(Operation::Create), 2);
     stage.finish().await;
 }
 
@@ -129,11 +130,11 @@ async fn a_second_object_for_the_flow_waits_and_takes_over_when_the_first_is_del
     stage.create("camera-12", json!({})).await;
     let waiting = stage.ready("camera-12", "False", "DeviceBusy").await;
     assert!(message(&waiting, "Ready").contains("camera-11"), "{}", message(&waiting, "Ready"));
-    assert_eq!(stage.calls(Operation::CreateSession), 1, "no POST that must fail");
+    assert_eq!(stage.calls(Operation::Create), 1, "no POST that must fail");
     stage.delete("camera-11").await;
     stage.available("camera-12").await;
     let counts: BTreeMap<_, _> = stage.admin.request_counts();
-    assert!(!counts[&Operation::CreateSession].contains_key("409"), "{counts:?}");
+    assert!(!counts[&Operation::Create].contains_key("409"), "{counts:?}");
     stage.finish().await;
 }
 
@@ -153,9 +154,9 @@ async fn an_edit_of_the_profile_releases_before_it_creates() {
         .requests()
         .into_iter()
         .map(|request| request.operation)
-        .filter(|operation| matches!(operation, Operation::CreateSession | Operation::DeleteSession))
+        .filter(|operation| matches!(operation, Operation::Create | Operation::Delete))
         .collect();
-    assert_eq!(order, [Operation::CreateSession, Operation::DeleteSession, Operation::CreateSession]);
+    assert_eq!(order, [Operation::Create, Operation::Delete, Operation::Create]);
     stage.finish().await;
 }
 
@@ -169,7 +170,7 @@ async fn an_edit_to_a_profile_that_is_not_offered_keeps_the_living_session() {
     assert_eq!(status(&object).session_id, first);
     assert_eq!(status(&object).qos_status.as_deref(), Some("AVAILABLE"));
     assert!(message(&object, "Ready").contains("QOS_E"), "what is offered: {}", message(&object, "Ready"));
-    assert_eq!(stage.calls(Operation::DeleteSession), 0);
+    assert_eq!(stage.calls(Operation::Delete), 0);
     stage.finish().await;
 }
 
@@ -184,7 +185,7 @@ async fn suspend_releases_and_its_end_creates_again() {
     assert_eq!(stage.admin.ledger().live, 0);
     stage.patch("camera-12", json!({ "spec": { "suspend": false } })).await;
     stage.available("camera-12").await;
-    assert_eq!(stage.calls(Operation::CreateSession), 2);
+    assert_eq!(stage.calls(Operation::Create), 2);
     stage.finish().await;
 }
 
@@ -197,11 +198,11 @@ async fn a_paused_object_has_no_effect_at_the_provider_not_even_its_release() {
     stage.patch("camera-12", paused(json!("true"))).await;
     stage.delete("camera-12").await;
     stage.quiet().await;
-    assert_eq!(stage.calls(Operation::DeleteSession), 0);
+    assert_eq!(stage.calls(Operation::Delete), 0);
     assert!(stage.get("camera-12").await.is_some());
     stage.patch("camera-12", paused(json!(null))).await;
     stage.gone("camera-12").await;
-    assert_eq!(stage.calls(Operation::DeleteSession), 1);
+    assert_eq!(stage.calls(Operation::Delete), 1);
     stage.finish().await;
 }
 
@@ -212,7 +213,7 @@ async fn an_orphaned_session_outlives_its_object_and_the_event_names_it() {
     let id = status(&stage.available("camera-12").await).session_id.unwrap();
     stage.delete("camera-12").await;
     stage.gone("camera-12").await;
-    assert_eq!(stage.calls(Operation::DeleteSession), 0);
+    assert_eq!(stage.calls(Operation::Delete), 0);
     assert_eq!(stage.admin.ledger().live, 1);
     let events = stage.events("camera-12").await;
     assert!(events.iter().any(|event| event.1 == "Orphaned" && event.2.contains(&id)), "{events:?}");
@@ -233,7 +234,7 @@ async fn twenty_sessions_at_rest_cost_no_write_and_no_call_but_their_polls() {
     stage.quiet().await;
     let versions = stage.versions().await;
     let writes = stage.all_writes();
-    let creates = stage.calls(Operation::CreateSession);
+    let creates = stage.calls(Operation::Create);
     for _ in 0..15 {
         stage.pass(20);
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -241,9 +242,9 @@ async fn twenty_sessions_at_rest_cost_no_write_and_no_call_but_their_polls() {
     stage.quiet().await;
     assert_eq!(stage.versions().await, versions, "no resourceVersion moves");
     assert_eq!(stage.all_writes(), writes, "no write to qossessions");
-    let polls = stage.calls(Operation::GetSession);
+    let polls = stage.calls(Operation::Get);
     println!("20 sessions at rest for 300 s: 0 writes, {polls} polls");
     assert!((10..=40).contains(&polls), "about one poll each: {polls}");
-    assert_eq!([stage.calls(Operation::CreateSession), stage.calls(Operation::DeleteSession)], [creates, 0]);
+    assert_eq!([stage.calls(Operation::Create), stage.calls(Operation::Delete)], [creates, 0]);
     stage.finish().await;
 }

@@ -3,5 +3,6 @@
 mod admission;
 mod generated;
 mod life;
+mod provider;
 mod qod;
 mod support;

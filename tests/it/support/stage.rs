@@ -13,7 +13,8 @@ use qos_operator::clock::Clock;
 use qos_operator::operator::{self, Operator, Settings};
 use qos_operator::session;
 use qos_operator::session::facts::Margins;
-use qos_operator::simulator::{Admin, Operation, Simulator};
+use qos_operator::simulator::settings::Operation;
+use qos_operator::simulator::{Admin, Simulator};
 use serde_json::{Value, json};
 
 use super::{Cluster, cluster};

@@ -14,7 +14,7 @@ fn documents() -> Vec<(String, String)> {
     for entry in fs::read_dir(in_repository("examples")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if !path.extension().is_some_and(|extension| extension == "yaml") {
+        if path.extension().is_none_or(|extension| extension != "yaml") {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();

@@ -215,7 +215,12 @@ async fn versions_and_flavours_are_those_of_their_lists() {
 #[tokio::test]
 async fn a_certificate_bundle_is_base64() {
     let bundle = |text: &str| api(json!({ "caBundle": text }));
-    check(refused("spec.api.caBundle", "must be of type byte", ["not base64!", "-----BEGIN CERTIFICATE-----"].map(bundle))).await;
+    check(refused(
+        "spec.api.caBundle",
+        "must be of type byte",
+        ["not base64!", "-----BEGIN CERTIFICATE-----", "LS0t\nLS1C\n"].map(bundle),
+    ))
+    .await;
     check(refused("spec.api.caBundle", "Too long: may not be more than 262144", [bundle(&"A".repeat(262_148))])).await;
     check(admitted([bundle("LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg=="), bundle(&"A".repeat(262_144))])).await;
 }

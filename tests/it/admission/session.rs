@@ -11,12 +11,12 @@ const ONE_IPV6: &str = "must be one IPv6 address, without a prefix length";
 const IPV4_OR_CIDR: &str = "must be an IPv4 address or CIDR, such as 198.51.100.7 or 198.51.100.0/24";
 const IPV6_OR_CIDR: &str = "must be an IPv6 address or CIDR, such as 2001:db8::7 or 2001:db8::/64";
 
-fn device(device: Value) -> Value {
-    session(json!({ "device": device }))
+fn device(device: impl Into<Value>) -> Value {
+    session(json!({ "device": device.into() }))
 }
 
-fn server(server: Value) -> Value {
-    session(json!({ "applicationServer": server }))
+fn server(server: impl Into<Value>) -> Value {
+    session(json!({ "applicationServer": server.into() }))
 }
 
 #[tokio::test]

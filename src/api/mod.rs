@@ -5,19 +5,23 @@
 //! A field that mirrors a CAMARA field has CAMARA's name and values; all others follow the Kubernetes API conventions.
 
 #![expect(unreachable_pub, reason = "the derive of KubeSchema puts a copy of each public struct into a function")]
+#![expect(clippy::duplicated_attributes, reason = "every printed column has the same keys")]
 
+mod auth;
 mod condition;
 mod device;
 mod provider;
 mod rules;
 mod session;
 
+pub use auth::{
+    Ciba, ClientAuthentication, ClientCredentials, JwtBearer, ProviderAuth, SecretNameRef, StaticToken, TokenSecretRef,
+};
 pub use condition::{ConditionType, EventReason, Reason, UnknownReason};
 pub use device::{ApplicationServer, Device, Ipv4Device, PhoneNumberSource, PortRange, PortsSpec, SecretKeyRef};
 pub use provider::{
-    AllowedNamespaces, ApiVersion, BudgetStatus, CallbackField, Ciba, ClientAuthentication, ClientCredentials, DeviceInRequest,
-    JwtBearer, NamespacesFrom, OverlappingSessions, ProfileStatus, ProviderApi, ProviderAuth, ProviderBudget, ProviderLimits,
-    ProviderPolling, QosProvider, QosProviderSpec, QosProviderStatus, SecretNameRef, StaticToken, TokenSecretRef,
+    AllowedNamespaces, ApiVersion, BudgetStatus, CallbackField, DeviceInRequest, NamespacesFrom, OverlappingSessions,
+    ProfileStatus, ProviderApi, ProviderBudget, ProviderLimits, ProviderPolling, QosProvider, QosProviderSpec, QosProviderStatus,
 };
 pub use session::{
     AttemptOutcome, DeletionPolicy, ProviderRef, QosSession, QosSessionSpec, QosSessionStatus, RecoveryPolicy, RenewalPolicy,

@@ -36,7 +36,8 @@ fn url_rule(field: &str, expression: String) -> Rule {
 fn url_expression(field: &str) -> String {
     let url = format!("self.{field}");
     let https = r"^https://[^/?#@]+(/[^?#]*)?$";
-    let http = r"^http://(localhost|127[.]0[.]0[.]1|[[]::1[]]|[a-z0-9.-]+[.]svc([.]cluster[.]local)?)(:[0-9]+)?(/[^?#]*)?$";
+    // In a CEL string a backslash is written twice.
+    let http = r"^http://(localhost|127[.]0[.]0[.]1|\\[::1\\]|[a-z0-9.-]+[.]svc([.]cluster[.]local)?)(:[0-9]+)?(/[^?#]*)?$";
     format!("isURL({url}) && {url}.matches('{https}') || {url}.matches('{http}')")
 }
 

@@ -128,8 +128,13 @@ pub struct QosSessionSpec {
     #[schemars(range(min = 1, max = 2_147_483_647))]
     pub duration_seconds: Option<i32>,
 
-    /// Whether the session is renewed; see [`RenewalPolicy`], whose doc is the one that the schema has.
+    /// Whether the session is renewed. Always: it is kept AVAILABLE until the object is deleted. Never: it runs for
+    /// `durationSeconds` and ends. Absent: Never where `durationSeconds` is set, Always where it is not; who asks for an hour gets
+    /// an hour and pays for one.
+    // A rule in place of an enum: the API server refuses null for every enum, even one that lists it, and null means absent here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = 64))]
+    #[x_kube(validation = Rule::new("self in ['Always', 'Never']").message("supported values: \"Always\", \"Never\""))]
     pub renewal_policy: Option<RenewalPolicy>,
 
     /// What follows when the network ends the session, or the provider no longer knows it. Recreate: another one is created, with
@@ -163,11 +168,9 @@ pub struct ProviderRef {
     pub name: String,
 }
 
-/// Whether the session is renewed. Always: it is kept AVAILABLE until the object is deleted. Never: it runs for
-/// `durationSeconds` and ends. Absent: Never where `durationSeconds` is set, Always where it is not; who asks for an hour gets an
-/// hour and pays for one.
-// Of an optional enum the schema takes this doc, not the field's.
-#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Whether a session is renewed: Always (kept AVAILABLE until the object is deleted) or Never (it runs for `durationSeconds` and
+/// ends).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RenewalPolicy {
     /// Kept AVAILABLE until the object is deleted.
     Always,

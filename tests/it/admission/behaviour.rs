@@ -62,12 +62,13 @@ async fn kubectl_get_shows_a_session_in_one_line_of_120_characters() {
 }
 
 #[tokio::test]
-async fn kubectl_get_shows_which_provider_is_the_default() {
+async fn kubectl_get_shows_a_provider_its_sessions_and_whether_it_is_the_default() {
     let cluster = cluster().await;
     let providers: Api<QosProvider> = Api::all(cluster.client());
     let mut object: QosProvider = serde_json::from_value(provider(json!({}))).unwrap();
     object.metadata.name = Some("columns".to_owned());
-    object.metadata.annotations = Some([("qos-operator.io/is-default-provider".to_owned(), "true".to_owned())].into());
+    // Not "true": other tests look for a default.
+    object.metadata.annotations = Some([("qos-operator.io/is-default-provider".to_owned(), "false".to_owned())].into());
     providers.create(&PostParams::default(), &object).await.unwrap();
     let status = json!({"status": {"observedGeneration": 1, "sessions": 3, "conditions": ready("True", "Verified")}});
     providers.patch_status("columns", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
@@ -75,14 +76,10 @@ async fn kubectl_get_shows_which_provider_is_the_default() {
     let wide = stdout_of(cluster.kubectl().args(["get", "qosp", "columns", "-o", "wide"]));
     let [header, row] = wide.lines().collect::<Vec<_>>()[..] else { panic!("{wide}") };
     assert_eq!(words(header), ["NAME", "READY", "REASON", "API", "SESSIONS", "DEFAULT", "AGE", "URL", "MESSAGE"]);
-    assert_eq!(words(row)[..6], ["columns", "True", "Verified", "v0.10", "3", "true"]);
+    assert_eq!(words(row)[..6], ["columns", "True", "Verified", "v0.10", "3", "false"]);
     assert_eq!(words(row)[7..], ["https://qod.example.com/qod/v0", "in", "words"]);
     let narrow = stdout_of(cluster.kubectl().args(["get", "qosp", "columns"]));
     assert_eq!(words(narrow.lines().next().unwrap()), ["NAME", "READY", "REASON", "API", "SESSIONS", "DEFAULT", "AGE"]);
-
-    // `status.sessions` is 3, so the annotation alone goes.
-    let other = json!({"metadata": {"annotations": {"qos-operator.io/is-default-provider": null}}});
-    providers.patch("columns", &PatchParams::default(), &Patch::Merge(other)).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use qos_operator::api::{QosProvider, QosSession};
 use serde_json::Value;
 
 use super::server::Server;
-use crate::support::in_repository;
+use crate::support::{cluster, in_repository};
 
 /// Every YAML document in `examples/`, with the name of its file.
 fn documents() -> Vec<(String, String)> {
@@ -14,7 +14,7 @@ fn documents() -> Vec<(String, String)> {
     for entry in fs::read_dir(in_repository("examples")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if !path.extension().is_some_and(|extension| extension == "yaml") {
+        if path.extension().is_none_or(|extension| extension != "yaml") {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
@@ -27,6 +27,8 @@ fn documents() -> Vec<(String, String)> {
 #[tokio::test]
 async fn every_manifest_in_examples_is_admitted() {
     let server = Server::shared().await;
+    let cluster = cluster().await;
+    cluster.ensure_namespace("qos-operator").await;
     for (name, document) in documents() {
         if let Err(refusal) = server.dry_run(&document).await {
             panic!("examples/{name}: {}", refusal.text);

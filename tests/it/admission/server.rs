@@ -24,7 +24,9 @@ pub(super) struct Refusal {
 impl Refusal {
     /// Whether this is the only reason: `message` (a part of it is enough) at `field`.
     pub(super) fn is_just(&self, field: &str, message: &str) -> bool {
-        !self.causes.is_empty() && self.causes.iter().all(|cause| cause.field == field && cause.message.contains(message))
+        // A wrong type or length ends the check before the rules; the API server then adds a cause without a field that says so.
+        let mut causes = self.causes.iter().filter(|cause| cause.field != "<nil>").peekable();
+        causes.peek().is_some() && causes.all(|cause| cause.field == field && cause.message.contains(message))
     }
 }
 

@@ -11,12 +11,12 @@ const ONE_IPV6: &str = "must be one IPv6 address, without a prefix length";
 const IPV4_OR_CIDR: &str = "must be an IPv4 address or CIDR, such as 198.51.100.7 or 198.51.100.0/24";
 const IPV6_OR_CIDR: &str = "must be an IPv6 address or CIDR, such as 2001:db8::7 or 2001:db8::/64";
 
-fn device(device: Value) -> Value {
-    session(json!({ "device": device }))
+fn device(device: impl Into<Value>) -> Value {
+    session(json!({ "device": device.into() }))
 }
 
-fn server(server: Value) -> Value {
-    session(json!({ "applicationServer": server }))
+fn server(server: impl Into<Value>) -> Value {
+    session(json!({ "applicationServer": server.into() }))
 }
 
 #[tokio::test]
@@ -50,10 +50,11 @@ async fn a_device_is_named_by_at_least_one_identifier_in_its_own_form() {
     check(refused(
         "spec.device.networkAccessIdentifier",
         "write a network access identifier as user@realm, without spaces",
-        ["user 7@example.com", "@example.com", "user@", "user@example.com@example.org", "user\t7"].map(identifier),
+        ["user 7@example.com", "@example.com", "camera@", "user@example.com@example.org", "user\t7"].map(identifier),
     ))
     .await;
-    check(refused("spec.device.networkAccessIdentifier", "should be at least 1 chars long", [identifier("")])).await;
+    // Too short, and not of its form: two messages at one field.
+    check(refused("spec.device.networkAccessIdentifier", "", [identifier("")])).await;
     check(refused("spec.device.networkAccessIdentifier", "Too long: may not be more than 253", [identifier(&too_long)])).await;
     check(refused(
         "spec.device.ipv6Address",
@@ -274,7 +275,7 @@ async fn names_and_policies_are_those_of_their_lists() {
     check(refused(name_field, pattern, [secret("Camera", "key")])).await;
     check(refused(key_field, "should match '^[-._a-zA-Z0-9]+$'", [secret("camera", "phone/number")])).await;
     check(refused(key_field, "Too long: may not be more than 253", [secret("camera", &too_long_name)])).await;
-    check(refused(key_field, "should be at least 1 chars long", [])).await;
+    check(refused(key_field, "should be at least 1 chars long", [secret("camera", "")])).await;
     check(admitted([
         profile("QoS"),
         profile("voice.low-latency_1"),

@@ -65,10 +65,19 @@ impl Cluster {
     /// Makes a namespace that no other test has and returns its name.
     pub(crate) async fn namespace(&self, prefix: &str) -> String {
         let name = format!("{prefix}-{}", self.namespaces.fetch_add(1, Ordering::Relaxed));
-        let namespace =
-            Namespace { metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() }, ..Namespace::default() };
-        Api::all(self.client()).create(&PostParams::default(), &namespace).await.unwrap();
+        self.ensure_namespace(&name).await;
         name
+    }
+
+    /// Makes the namespace where it is not there yet.
+    pub(crate) async fn ensure_namespace(&self, name: &str) {
+        let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        match Api::all(self.client()).create(&PostParams::default(), &namespace).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            Err(error) => panic!("namespace {name} cannot be made: {error}"),
+        }
     }
 }
 

@@ -8,10 +8,11 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, CustomResourceExt as _, ResourceExt as _};
-use qos_operator::api::{IN_USE_FINALIZER, QosProvider, QosProviderStatus};
+use qos_operator::api::{IN_USE_FINALIZER, QosProvider, QosProviderStatus, RECONCILE_REQUESTED_AT_ANNOTATION};
 use qos_operator::clock::Clock;
 use qos_operator::provider::{self, ProfileAnswer, Providers, Readiness};
 use qos_operator::simulator::Simulator;
+use qos_operator::simulator::settings::{ProfileBodies, Settings};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +41,8 @@ async fn world() -> World {
     tokio::time::timeout(SOON, kube_runtime::wait::await_condition(crds, &name, established)).await.unwrap().unwrap();
 
     let clock = Clock::system();
-    let simulator = Simulator::builder(clock.clone()).token("abc", "sandbox").start().await.unwrap();
+    let documented = Settings { profile_bodies: ProfileBodies::Objects, ..Settings::default() };
+    let simulator = Simulator::builder(clock.clone()).settings(documented).token("abc", "sandbox").start().await.unwrap();
     let (providers, shutdown) = (Providers::new(clock.clone()), CancellationToken::new());
     let settings = provider::Settings::new(NAMESPACE, clock);
     tokio::spawn(provider::run(client.clone(), settings, providers.clone(), shutdown.clone()));
@@ -124,6 +126,16 @@ async fn a_provider_becomes_ready_when_its_secret_comes_and_is_marked_before_the
     let (first, (min, max)) = (&status_now.profiles[0], limits[0]);
     assert_eq!(known.profile(&first.name), ProfileAnswer::Limits { min, max });
     assert!(!known.marked);
+
+    // Asked again on request; a provider that lists only names, as Telefónica documents it, offers these without limits.
+    world.simulator.admin().change(|settings| settings.profile_bodies = ProfileBodies::Names).await.unwrap();
+    let again = json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT_ANNOTATION: "now"}}});
+    world.objects.patch("telefonica", &PatchParams::default(), &Patch::Merge(again)).await.unwrap();
+    let handled = |object: &QosProvider| status(object).last_handled_reconcile_at.as_deref() == Some("now");
+    let object = world.eventually("telefonica", "it is asked again", handled).await;
+    assert!(status(&object).profiles.iter().all(|profile| profile.max_duration_seconds.is_none()));
+    let active = status(&object).profiles.into_iter().map(|profile| profile.name).collect();
+    assert_eq!(world.providers.by_uid(&uid).unwrap().profile("QOS_X"), ProfileAnswer::NotOffered { active });
 
     world.providers.occupancy_complete();
     let mut changes = world.providers.changes();

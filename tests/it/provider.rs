@@ -1,18 +1,23 @@
 //! The provider controller against a real API server and the simulator.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests may panic as the tests do")]
 
 use std::time::Duration;
 
 use control_plane::ControlPlane;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, CustomResourceExt as _, ResourceExt as _};
-use qos_operator::api::{IN_USE_FINALIZER, QosProvider, QosProviderStatus, RECONCILE_REQUESTED_AT_ANNOTATION};
+use qos_operator::api::{
+    IN_USE_FINALIZER, IS_DEFAULT_PROVIDER_ANNOTATION, QosProvider, QosProviderStatus, RECONCILE_REQUESTED_AT_ANNOTATION,
+};
 use qos_operator::clock::Clock;
 use qos_operator::provider::{self, ProfileAnswer, Providers, Readiness};
+use qos_operator::qod::{Fault, FaultClass, Reason};
 use qos_operator::simulator::Simulator;
-use qos_operator::simulator::settings::{ProfileBodies, Settings};
+use qos_operator::simulator::settings::{Operation, ProfileBodies, Settings};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -127,6 +132,10 @@ async fn a_provider_becomes_ready_when_its_secret_comes_and_is_marked_before_the
     assert_eq!(known.profile(&first.name), ProfileAnswer::Limits { min, max });
     assert!(!known.marked);
 
+    // At rest nothing is written.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.objects.get("telefonica").await.unwrap().resource_version(), object.resource_version());
+
     // Asked again on request; a provider that lists only names, as Telefónica documents it, offers these without limits.
     world.simulator.admin().change(|settings| settings.profile_bodies = ProfileBodies::Names).await.unwrap();
     let again = json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT_ANNOTATION: "now"}}});
@@ -164,4 +173,51 @@ async fn a_provider_becomes_ready_when_its_secret_comes_and_is_marked_before_the
         }
     };
     tokio::time::timeout(SOON, gone).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_gate_opens_by_time_or_by_a_probe_and_wakes_who_waits_and_of_two_defaults_the_older_one_is_warned() {
+    let world = world().await;
+    world.set_token("abc").await;
+    let uid = world.create("telefonica").await.uid().unwrap();
+    world.eventually("telefonica", "the token works", |object| is(object, "True", "Verified")).await;
+    let (known, clock) = (world.providers.by_uid(&uid).unwrap(), Clock::system());
+    let open = async || {
+        let mut changes = world.providers.changes();
+        while known.gate.closed(clock.now()).is_some() {
+            assert_eq!(changes.recv().await.unwrap(), "telefonica");
+        }
+    };
+
+    let limited = Fault { retry_after: Some(Duration::from_secs(1)), ..Fault::new(FaultClass::RateLimited) };
+    assert!(known.gate.report(Err(&limited), clock.now()));
+    assert!(known.gate.closed(clock.now()).is_some_and(|closed| closed.until.is_some()));
+    tokio::time::timeout(SOON, open()).await.unwrap();
+
+    let asked = world.simulator.admin().calls(Operation::Get);
+    assert!(known.gate.report(Err(&Fault::new(FaultClass::Refused(Reason::Credentials))), clock.now()));
+    tokio::time::timeout(SOON, open()).await.unwrap();
+    assert_eq!(world.simulator.admin().calls(Operation::Get), asked + 1, "one probe opens it");
+
+    let is_default = json!({"metadata": {"annotations": {IS_DEFAULT_PROVIDER_ANNOTATION: "true"}}});
+    world.objects.patch("telefonica", &PatchParams::default(), &Patch::Merge(&is_default)).await.unwrap();
+    // Ages are whole seconds.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    world.create("newer").await;
+    world.objects.patch("newer", &PatchParams::default(), &Patch::Merge(&is_default)).await.unwrap();
+    let events: Api<Event> = Api::namespaced(world.objects.clone().into_client(), "default");
+    let warned = async {
+        loop {
+            let all = events.list(&ListParams::default()).await.unwrap().items;
+            let ambiguous: Vec<_> = all.into_iter().filter(|event| event.reason.as_deref() == Some("DefaultAmbiguous")).collect();
+            if let [event] = &ambiguous[..] {
+                return event.clone();
+            }
+            assert!(ambiguous.is_empty());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let event = tokio::time::timeout(SOON, warned).await.unwrap();
+    assert_eq!(event.regarding.and_then(|object| object.name).as_deref(), Some("telefonica"));
+    assert_eq!(world.providers.default_name().as_deref(), Some("newer"));
 }

@@ -7,6 +7,7 @@ use control_plane::ControlPlane;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::jiff::SignedDuration;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, CustomResourceExt as _, ResourceExt as _};
@@ -31,6 +32,7 @@ struct World {
     objects: Api<QosProvider>,
     secrets: Api<Secret>,
     simulator: Simulator,
+    clock: Clock,
     _plane: ControlPlane,
 }
 
@@ -49,10 +51,10 @@ async fn world() -> World {
     let documented = Settings { profile_bodies: ProfileBodies::Objects, ..Settings::default() };
     let simulator = Simulator::builder(clock.clone()).settings(documented).token("abc", "sandbox").start().await.unwrap();
     let (providers, shutdown) = (Providers::new(clock.clone()), CancellationToken::new());
-    let settings = provider::Settings::new(NAMESPACE, clock);
+    let settings = provider::Settings::new(NAMESPACE, clock.clone());
     tokio::spawn(provider::run(client.clone(), settings, providers.clone(), shutdown.clone()));
     let (objects, secrets) = (Api::all(client.clone()), Api::namespaced(client, NAMESPACE));
-    World { _stop: shutdown.drop_guard(), providers, objects, secrets, simulator, _plane: plane }
+    World { _stop: shutdown.drop_guard(), providers, objects, secrets, simulator, clock, _plane: plane }
 }
 
 impl World {
@@ -161,7 +163,29 @@ async fn a_provider_becomes_ready_when_its_secret_comes_and_is_marked_before_the
     let refusal = world.objects.patch("telefonica", &PatchParams::default(), &Patch::Merge(moved)).await.unwrap_err();
     assert!(refusal.to_string().contains("baseURL cannot change while"), "{refusal}");
 
+    // Further counts are written once in 30 s, and the mark counts no more as soon as nothing is held.
+    for session in ["uid-1", "uid-2"] {
+        world.providers.set_occupancy(session, Some(&uid));
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(status(&world.objects.get("telefonica").await.unwrap()).sessions, Some(1));
+    world.clock.advance(SignedDuration::from_secs(31));
+    world.eventually("telefonica", "two sessions are shown", |object| status(object).sessions == Some(2)).await;
+    for session in ["uid-1", "uid-2"] {
+        world.providers.set_occupancy(session, None);
+    }
+    let unmarked = async {
+        while world.providers.by_uid(&uid).unwrap().marked {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, unmarked).await.unwrap();
+    assert_eq!(status(&world.objects.get("telefonica").await.unwrap()).sessions, Some(2));
+    world.clock.advance(SignedDuration::from_secs(31));
+    world.eventually("telefonica", "no session is shown", |object| status(object).sessions == Some(0)).await;
+
     world.providers.set_occupancy("uid-of-a-session", Some(&uid));
+    world.eventually("telefonica", "it is marked again", |object| status(object).sessions == Some(1)).await;
     world.objects.delete("telefonica", &DeleteParams::default()).await.unwrap();
     let object = world.eventually("telefonica", "it says that it is in use", |object| is(object, "True", "InUse")).await;
     assert_eq!(status(&object).conditions[0].message, "1 session still lives here");
@@ -181,7 +205,7 @@ async fn a_closed_gate_opens_by_time_or_by_a_probe_and_wakes_who_waits_and_of_tw
     world.set_token("abc").await;
     let uid = world.create("telefonica").await.uid().unwrap();
     world.eventually("telefonica", "the token works", |object| is(object, "True", "Verified")).await;
-    let (known, clock) = (world.providers.by_uid(&uid).unwrap(), Clock::system());
+    let (known, clock) = (world.providers.by_uid(&uid).unwrap(), world.clock.clone());
     let open = async || {
         let mut changes = world.providers.changes();
         while known.gate.closed(clock.now()).is_some() {

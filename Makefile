@@ -8,7 +8,7 @@ CARGO ?= cargo
 # Lines of code that a file may have, without blank lines and comments.
 MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
-CONTROL_PLANE = $(CARGO) run --quiet --locked --workspace --bin control-plane --
+CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
 .PHONY: help build demo test check vectors model generate clean
 
@@ -19,7 +19,7 @@ build: ## Build the operator, the simulator and the control plane for tests
 	$(CARGO) build --locked --workspace --bins
 	$(CONTROL_PLANE) build
 
-demo: build ## Watch the operator work, on a real API server; KEEP=1 leaves everything running
+demo: ## Watch the operator work, on a real API server; KEEP=1 leaves everything running
 	@KEEP="$(KEEP)" CARGO="$(CARGO)" examples/demo.sh
 
 test: ## Run every test, with a real API server

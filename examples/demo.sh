@@ -117,7 +117,7 @@ export no_proxy=$NO_PROXY
 detach=()
 [[ -n $keep ]] && detach=(--detach-parent)
 start control-plane "$bin/control-plane" run --user qos-operator=system:masters "${detach[@]}"
-start simulator "$bin/qod-simulator" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --mode life --requested-delay 2 --retention 360
+start simulator env NO_COLOR=1 "$bin/qod-simulator" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --mode life --requested-delay 2 --retention 360
 until_holds "the simulator listens" grep -q '^token:' "$folder/simulator.out"
 until_holds "the API server is ready" grep -q '^# ends with' "$folder/control-plane.out"
 eval "$(grep '^export ' "$folder/control-plane.out")"

@@ -5,3 +5,6 @@ pub mod decide;
 pub mod facts;
 pub mod protocol;
 pub mod rules;
+
+#[cfg(test)]
+mod model;

@@ -1,8 +1,27 @@
 //! qos-operator keeps CAMARA Quality-on-Demand sessions as `QosSession` objects declare them.
+//!
+//! | module | what it is | what it may touch |
+//! |---|---|---|
+//! | [`api`] | the custom resources | nothing |
+//! | [`qod`] | the client of the provider's API | the provider |
+//! | [`session`] | the `QosSession` controller; its heart, [`session::decide`], is pure | provider, API server |
+//! | [`provider`] | the `QosProvider` controller and what sessions see of it | provider, API server |
+//! | [`simulator`] | a provider to run against | its own sockets |
+//! | [`clock`] | the one place that reads the time | the system's clock |
+//! | [`operator`], [`run`], [`args`], [`crds`] | the process | all of these |
+//!
+//! The invariants, in the order in which they matter: for one `QosSession` there is never more than one live session; none is ever
+//! leaked; no device stays blocked by a session that nobody released; the status is the provider's word; a deletion ends; a session
+//! at rest costs nothing but its poll; nothing personal or secret is ever printed. `docs/architecture.md` says where each is held.
 
 pub mod api;
+pub mod args;
 pub mod clock;
+pub mod crds;
+pub mod operator;
 pub mod private;
+pub mod provider;
 pub mod qod;
+pub mod run;
 pub mod session;
 pub mod simulator;

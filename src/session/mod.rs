@@ -1,10 +1,286 @@
 //! The `QosSession` controller: parse, observe, decide, act, record.
+//!
+//! One pass makes at most one effect at the provider, so that crash safety is a property of each arrow of the decision table
+//! ([`decide`]). What is pure: [`desired`], [`past`], [`decide`], [`bounds`], [`protocol`], [`status`], [`flow`], [`backoff`]. What
+//! may touch the network: [`observe`] (reads only), [`act`] and [`write`].
 
+pub mod act;
+pub mod backoff;
+pub mod bars;
 pub mod bounds;
+pub mod claims;
+pub mod context;
 pub mod decide;
+pub mod departure;
+pub mod desired;
 pub mod facts;
-pub mod protocol;
-pub mod rules;
-
+pub mod flow;
+pub mod key;
+pub mod memory;
 #[cfg(test)]
 mod model;
+pub mod observe;
+pub mod outcome;
+pub mod past;
+pub mod protocol;
+pub mod record;
+pub mod rules;
+pub mod salvage;
+pub mod status;
+pub mod timers;
+pub mod turns;
+pub mod watch;
+pub mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use kube::ResourceExt as _;
+use kube_runtime::controller::{Action, Config, Controller};
+use kube_runtime::reflector::ObjectRef;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use self::claims::{Claim, Object};
+use self::context::Context;
+use self::decide::{Barred, Decision, HeldBack, Row, Step};
+use self::desired::Desired;
+use self::facts::Bar;
+use self::observe::Observation;
+use self::outcome::Effect;
+use self::turns::Urgency;
+use self::write::WriteError;
+use crate::api::QosSession;
+use crate::clock::later;
+use crate::qod::FaultClass;
+
+/// How long shutdown waits for creates whose answer is not recorded yet. Longer than a provider's request time-out by default.
+const GRACE: Duration = Duration::from_secs(40);
+
+/// Which objects the controller sees.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Only this namespace; `None`: all.
+    pub namespace: Option<String>,
+    /// Label selector.
+    pub selector: Option<String>,
+}
+
+/// A pass did not come to its end; it is begun again.
+#[derive(Debug, thiserror::Error)]
+#[error("the pass is begun again: {0}")]
+pub struct Error(#[from] WriteError);
+
+/// Runs until `shutdown`; returns when nothing is under way any more, or after a grace period.
+pub async fn run(
+    context: Arc<Context>,
+    settings: Settings,
+    mut wakes: mpsc::UnboundedReceiver<Object>,
+    shutdown: CancellationToken,
+) {
+    let (store, objects, listed) = watch::objects(&context, &settings);
+    let timers = tokio::spawn({
+        let context = Arc::clone(&context);
+        async move {
+            loop {
+                let object = context.timers.next(&context.clock).await;
+                context.wake([object]);
+            }
+        }
+    });
+    let changes = tokio::spawn(watch::provider_changes(Arc::clone(&context)));
+    let woken = futures::stream::poll_fn(move |cx| wakes.poll_recv(cx))
+        .map(|object| ObjectRef::<QosSession>::new(&object.name).within(&object.namespace));
+    let passes = Controller::for_stream(objects, store)
+        .with_config(Config::default().concurrency(0))
+        .reconcile_on(woken)
+        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .run(
+            move |object, context| {
+                let listed = listed.clone();
+                async move {
+                    listed.wait().await;
+                    context.providers_loaded().await;
+                    reconcile(object, context).await
+                }
+            },
+            |_, _, _| Action::await_change(),
+            Arc::clone(&context),
+        );
+    passes.for_each(|_| std::future::ready(())).await;
+    timers.abort();
+    changes.abort();
+    context.tasks.close();
+    if tokio::time::timeout(GRACE, context.tasks.wait()).await.is_err() {
+        tracing::warn!("a create is still unanswered; its record stands, and the next start settles it");
+    }
+}
+
+/// One pass, with its turn; its end sets the object's timer.
+async fn reconcile(watched: Arc<QosSession>, context: Arc<Context>) -> Result<Action, Error> {
+    let key = context.key_of(&watched);
+    let _turn = context.turns.take(urgency(&context, &watched)).await;
+    let object = context.memories.newest(&key.uid, QosSession::clone(&watched));
+    drop(watched);
+    let object = if context.undecodable.lock().contains(&key.uid) {
+        match salvage::read(&context, &object).await {
+            Some(object) => object,
+            None => return Ok(Action::await_change()),
+        }
+    } else {
+        object
+    };
+    let result = pass(&context, object).await;
+    match result {
+        Ok(()) => {}
+        Err(WriteError::Gone) => context.vanished(&key),
+        Err(ref error) => {
+            tracing::debug!(namespace = %key.namespace, name = %key.name, %error, "the pass is begun again");
+            let jitter = context.jitter();
+            let pause = if matches!(error, WriteError::Conflict) { bounds::seconds(1) } else { backoff::growing(1, jitter) };
+            context.timers.set(&key, Some(later(context.clock.now(), pause)));
+        }
+    }
+    Ok(Action::await_change())
+}
+
+fn urgency(context: &Context, object: &QosSession) -> Urgency {
+    let seen = object.status.as_ref().map(|status| status.observed_generation);
+    let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    if object.metadata.deletion_timestamp.is_some() {
+        Urgency::Deletion
+    } else if seen != object.metadata.generation {
+        Urgency::Change
+    } else if context.memories.with(uid, |remembered| remembered.failures > 0) {
+        Urgency::Retry
+    } else {
+        Urgency::Resync
+    }
+}
+
+/// Parse, observe, decide, act, record.
+async fn pass(context: &Arc<Context>, object: QosSession) -> Result<(), WriteError> {
+    let desired = Desired::parse(&object);
+    let observation = Arc::new(observe::observe(context, &object, &desired).await);
+    let decision = decide::decide(&observation.goal, &observation.past, &observation.observed, observation.now);
+    tracing::debug!(namespace = %observation.key.namespace, name = %observation.key.name, row = ?decision.row, "decided");
+    tell_others(context, &object, &observation, &decision);
+
+    let acted = act::act(context, object, &observation, &decision).await?;
+    if decision.step == Step::RemoveFinalizer {
+        note_departure(context, &acted.object, &decision, &observation).await;
+        context.vanished(&observation.key);
+        return Ok(());
+    }
+    if let Effect::Released(ending) = acted.effect
+        && decide::after_release(&observation.goal, &observation.past, ending, context.clock.now()) == Step::RemoveFinalizer
+    {
+        write::remove_finalizer(context, &acted.object).await?;
+        context.vanished(&observation.key);
+        return Ok(());
+    }
+    let mut wrote = acted.wrote;
+    let mut object = acted.object;
+    if !acted.recorded && !wrote {
+        let next =
+            observation.fold(&object, &observation.past, &observation.parsed, &decision, &acted.effect, context.clock.now());
+        let before = object.status.clone().unwrap_or_default();
+        if !status::same(&before, &next.status) {
+            object = write::status(context, &object, &next.status).await?;
+            wrote = true;
+        }
+        write::events(context, &object, next.notes).await;
+    }
+    remember(context, &observation, &decision, &acted.effect, &object, wrote);
+    Ok(())
+}
+
+/// What this pass means for others: the claim on the flow, the provider's occupancy, and who wakes this object.
+fn tell_others(context: &Context, object: &QosSession, observation: &Observation, decision: &Decision) {
+    let key = &observation.key;
+    let resolved = observation.provider.as_ref().map_or("", |provider| provider.name.as_str());
+    let home = observation.home.as_ref().map_or(resolved, |home| home.name.as_str());
+    let waits = if observation.provider_name.is_empty() { resolved } else { observation.provider_name.as_str() };
+    context.uses_provider(key, [waits, home]);
+    let stance = observation.stance();
+    let home_uid = observation.home.as_ref().map(|home| home.uid.as_str());
+    let recorded = object.status.as_ref().and_then(|status| status.provider.as_ref()).map(|provider| provider.uid.as_str());
+    let occupies = (stance == claims::Stance::Holds).then(|| home_uid.or(recorded)).flatten();
+    context.providers.set_occupancy(&key.uid, occupies);
+    let flow = observation.occupied_flow(context, object);
+    context.claim(key, flow.map(|flow| Claim { created: context.created(object), flow, stance }));
+    if decision.barred == Some(Barred::By(Bar::ProviderUnmarked))
+        && let Some(provider) = &observation.provider
+    {
+        context.providers.want_marked(&provider.uid);
+    }
+}
+
+/// The Event of an object that goes without a confirmed release.
+async fn note_departure(context: &Context, object: &QosSession, decision: &Decision, observation: &Observation) {
+    if let Some(note) = departure::note(object, decision, &observation.past) {
+        write::events(context, object, vec![note]).await;
+    }
+}
+
+/// Memory and timer.
+fn remember(
+    context: &Context,
+    observation: &Observation,
+    decision: &Decision,
+    effect: &Effect,
+    object: &QosSession,
+    wrote: bool,
+) {
+    let now = context.clock.now();
+    let jitter = context.jitter();
+    let status = object.status.as_ref();
+    let failures =
+        status.and_then(|status| status.attempt.as_ref()).map_or(0, |attempt| u32::try_from(attempt.failures).unwrap_or(0));
+    let pause = context.memories.with(&observation.key.uid, |remembered| {
+        remembered.acted(decision, effect, failures, now, jitter);
+        match effect {
+            Effect::Created { info, .. } => {
+                remembered.looked(Ok(info), observation.periods, now, jitter);
+                remembered.granted(info, now);
+            }
+            Effect::Extended(info) => {
+                let before = observation.past.held.and_then(|held| held.seen.expires_at);
+                if past::said(info).expires_at <= before {
+                    remembered.no_gain();
+                }
+                remembered.looked(Ok(info), observation.periods, now, jitter);
+                remembered.granted(info, now);
+            }
+            _ => {}
+        }
+        remembered.memory.pause_until.filter(|until| *until > now)
+    });
+    let wake = if wrote {
+        Some(now)
+    } else if matches!(effect, Effect::None) {
+        decision.wake
+    } else {
+        pause.or(Some(now))
+    };
+    let at_its_end =
+        decision.row == Row::R25 && matches!(decision.barred, Some(Barred::Suspended | Barred::RunOver | Barred::RecoveryEnded));
+    let waits_for_people = decision.held_back == Some(HeldBack::Paused);
+    let safety = (!at_its_end && !waits_for_people).then(|| later(now, backoff::slow(jitter)));
+    let lost = matches!(effect, Effect::Ambiguous(fault) if fault.class == FaultClass::Ambiguous).then_some(now);
+    let times = [wake, pause.filter(|_| decision.backoff), safety, lost];
+    context.timers.set(&observation.key, times.into_iter().flatten().min());
+}
+
+impl Context {
+    /// For tests: the timer of an object by its name.
+    pub fn timer_of(&self, object: &QosSession) -> Option<k8s_openapi::jiff::Timestamp> {
+        self.timers.get(&self.key_of(object))
+    }
+}
+
+/// The namespaced name of `object`, for logs.
+pub fn label(object: &QosSession) -> String {
+    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+}

@@ -1,1 +1,207 @@
-//! simulator
+//! `qod-simulator`: the provider's side of Quality on Demand, to test clients against.
+//!
+//! One state machine ([`session`], [`sessions`]) and one [`ledger`] stand behind the forms in which the API's generations speak
+//! ([`wire`]); today that is version 0.10, in Telefónica's flavour and in CAMARA's. It is held to the official documents, and shares no
+//! types with this project's own client.
+//!
+//! [`provider`] is pure: it does no input or output, and the time is an argument. [`server`] puts it on HTTP, with [`faults`] in
+//! between; [`handle`] (in the process) and [`admin`] (over HTTP) steer it.
+
+pub mod admin;
+pub mod args;
+mod connection;
+pub mod device;
+pub mod faults;
+pub mod flow;
+pub mod handle;
+pub mod ledger;
+mod mock;
+mod provider;
+pub mod requests;
+mod server;
+pub mod session;
+mod sessions;
+pub mod settings;
+mod wire;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::connection::Gate;
+use self::handle::Initial;
+pub use self::handle::{Admin, Selection};
+use self::provider::Provider;
+use self::server::Api;
+use self::settings::{Outage, Settings};
+use crate::clock::Clock;
+use crate::private::Private;
+
+/// The token that works from the start, as in Telefónica's sandbox.
+pub const DEFAULT_TOKEN: &str = "mock_sandbox_access_token";
+/// The client that [`DEFAULT_TOKEN`] stands for.
+pub const DEFAULT_CLIENT: &str = "sandbox";
+/// Where Telefónica's gateway really answers (their document says `/apigateway/ogw/qod/v0`).
+pub const DEFAULT_BASE_PATH: &str = "/apigateway/qod/v0";
+
+/// Why the simulator does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The port is taken, or the address is not this host's.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The base path is not a plain path.
+    #[error("the base path must be empty or begin with / and hold only letters, digits and . _ ~ - /, without a / at its end")]
+    BasePath,
+    /// The settings make no sense.
+    #[error(transparent)]
+    Settings(#[from] settings::Invalid),
+}
+
+/// How a simulator is to run. Made by [`Simulator::builder`].
+#[derive(Debug)]
+pub struct Builder {
+    clock: Clock,
+    listen: SocketAddr,
+    admin_listen: Option<SocketAddr>,
+    base_path: String,
+    settings: Settings,
+    tokens: Vec<(Private<String>, String)>,
+}
+
+impl Builder {
+    /// Where the API listens; by default on 127.0.0.1, on a port that the kernel chooses.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Where the admin API listens; by default nowhere, since [`Simulator::admin`] is at hand.
+    #[must_use]
+    pub fn admin_listen(mut self, address: SocketAddr) -> Self {
+        self.admin_listen = Some(address);
+        self
+    }
+
+    /// The path under which the API is; by default [`DEFAULT_BASE_PATH`].
+    #[must_use]
+    pub fn base_path(mut self, path: impl Into<String>) -> Self {
+        self.base_path = path.into();
+        self
+    }
+
+    /// The settings at the start, to which a reset goes back.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Accepts `token` for `client`. Once one is given, [`DEFAULT_TOKEN`] is accepted only if it is given too.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<Private<String>>, client: &str) -> Self {
+        self.tokens.push((token.into(), client.to_owned()));
+        self
+    }
+
+    /// Starts it. It runs in this process until [`Simulator::shutdown`], or until the [`Simulator`] is dropped.
+    pub async fn start(self) -> Result<Simulator, Error> {
+        let Self { clock, listen, admin_listen, base_path, settings, mut tokens } = self;
+        settings.check()?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-/".contains(&byte);
+        let path = base_path.as_str();
+        if !(path.is_empty() || path.starts_with('/')) || path.ends_with('/') || !path.bytes().all(plain) {
+            return Err(Error::BasePath);
+        }
+        if tokens.is_empty() {
+            tokens.push((Private::from(DEFAULT_TOKEN), DEFAULT_CLIENT.to_owned()));
+        }
+        let (listener, address) = bind(listen).await?;
+        let admin_listener = match admin_listen {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        let provider = Provider::new(settings.clone(), tokens.iter().cloned().collect(), clock.now());
+        let api = Arc::new(Api { provider: Mutex::new(provider), clock });
+        let gate = Gate::new();
+        let refused = settings.outage == Outage::Refused;
+        let admin = Admin { api: Arc::clone(&api), gate: gate.clone(), initial: Arc::new(Initial { settings, tokens }) };
+        let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(connection::serve(listener, server::router(api, path), gate.clone(), shutdown.clone()));
+        let admin_address = admin_listener.as_ref().map(|(_, address)| *address);
+        if let Some((listener, _)) = admin_listener {
+            tasks.spawn(connection::serve(listener, admin::router(admin.clone()), Gate::new(), shutdown.clone()));
+        }
+        tasks.close();
+        if refused {
+            gate.set(false).await;
+        }
+        Ok(Simulator { address, admin_address, base_path, admin, guard: shutdown.clone().drop_guard(), shutdown, tasks })
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let refused = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok((listener, address))
+}
+
+/// A running simulator.
+#[derive(Debug)]
+pub struct Simulator {
+    address: SocketAddr,
+    admin_address: Option<SocketAddr>,
+    base_path: String,
+    admin: Admin,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+    /// Stops it when it is dropped.
+    guard: tokio_util::sync::DropGuard,
+}
+
+impl Simulator {
+    /// A simulator on `clock`, which a test shares with its client, on a port of 127.0.0.1 that the kernel chooses.
+    pub fn builder(clock: Clock) -> Builder {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let (base_path, settings) = (DEFAULT_BASE_PATH.to_owned(), Settings::default());
+        Builder { clock, listen, admin_listen: None, base_path, settings, tokens: Vec::new() }
+    }
+
+    /// The API's base URL, with its base path, without a `/` at its end.
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.address, self.base_path)
+    }
+
+    /// Where the API listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The admin API's URL, if it listens.
+    pub fn admin_url(&self) -> Option<String> {
+        self.admin_address.map(|address| format!("http://{address}/admin"))
+    }
+
+    /// Looks into it and steers it.
+    pub fn admin(&self) -> Admin {
+        self.admin.clone()
+    }
+
+    /// Takes no more connections, lets the requests under way end (for at most 5 s), and returns.
+    pub async fn shutdown(self) {
+        drop(self.guard);
+        self.shutdown.cancel();
+        self.tasks.wait().await;
+    }
+}

@@ -1,1 +1,8 @@
 //! All integration tests, in one binary that shares one control plane.
+
+mod admission;
+mod generated;
+mod life;
+mod provider;
+mod qod;
+mod support;

@@ -1,7 +1,7 @@
 //! What a replica's program does after its decision, one small step at a time: writes to the API server and calls to the provider.
 
 use super::super::decide::{self, Ending, Step};
-use super::super::facts::Outcome;
+use super::super::facts::{Nonce, Outcome};
 use super::super::protocol::{self, Recording};
 use super::super::rules::Rule;
 use super::config::Fault;
@@ -11,6 +11,9 @@ use super::record;
 use super::state::{FOREIGN, NONE, Pending, Prog, Rec, Session, Sight, State, Status};
 use super::view::{self, Pass};
 use super::world::told;
+
+/// The outcome of a create, on its way into the status.
+type Answered = (Rec, Outcome, u8, Sight);
 
 impl<S: Sink> Moves<'_, S> {
     pub(super) fn act(&mut self, r: usize, o: usize) {
@@ -24,9 +27,9 @@ impl<S: Sink> Moves<'_, S> {
             }
             Prog::Patch { rec, send } => self.patch(r, o, rec, send),
             Prog::Restore => self.restore(r, o),
-            Prog::Post { uid, rec, base, stale } => self.post(r, o, uid, &rec, &base, stale),
-            Prog::Created { uid, rec, slot, sight } => self.record_created(r, o, uid, &rec, slot, sight),
-            Prog::Write { uid, status, stale, created } => self.write(r, o, uid, &status, stale, created),
+            Prog::Post { uid, rec } => self.post(r, o, uid, &rec),
+            Prog::Answered { uid, rec, answer, slot, sight } => self.answered(r, o, uid, &rec, answer, slot, sight),
+            Prog::Write { uid, status, stale, answered } => self.write(r, o, uid, &status, stale, answered),
             Prog::Delete { slot, hash, held } => self.delete(r, o, slot, hash, held),
             Prog::Unfinalize { uid } => self.unfinalize(r, o, uid),
             Prog::Extend { slot, ticks, since } => self.extend(r, o, slot, ticks, since),
@@ -62,7 +65,7 @@ impl<S: Sink> Moves<'_, S> {
             next
         };
         next.slot_mut(r, o).prog = if send {
-            Prog::Post { uid: object.uid, rec, base: object.status, stale: false }
+            Prog::Post { uid: object.uid, rec }
         } else {
             Prog::Idle
         };
@@ -85,13 +88,21 @@ impl<S: Sink> Moves<'_, S> {
     }
 
     /// The last check, and the create: once.
-    fn post(&mut self, r: usize, o: usize, uid: u8, rec: &Rec, base: &Status, stale: bool) {
+    fn post(&mut self, r: usize, o: usize, uid: u8, rec: &Rec) {
         let name = who(self.config, r, o);
         let key = u8::try_from(o).unwrap();
         let margins = self.config.margins(self.state.shortened);
         let idle = self.then(r, o, Prog::Idle);
-        if !protocol::may_send(view::time(rec.at), view::now(), &margins, self.rules) {
-            self.free(idle, || format!("{name}: the send window of n{} has passed, nothing sent", rec.nonce));
+        let rules = self.rules;
+        let nothing = |outcome: Outcome| {
+            // The mutant takes a refusal for the end of older sends too.
+            let forgets = rec.earlier != super::state::NO && !rules.on(Rule::RefusalKeepsEarlier);
+            let answer = if forgets { Outcome::Absent } else { outcome };
+            Prog::Answered { uid, rec: *rec, answer, slot: NONE, sight: Sight::NOTHING }
+        };
+        if !protocol::may_send(view::time(rec.at), view::now(), &margins, rules) {
+            let next = self.then(r, o, nothing(Outcome::Refused));
+            self.free(next, || format!("{name}: the send window of n{} has passed, nothing sent", rec.nonce));
             return;
         }
         let late = self.config.late(self.state.shortened);
@@ -105,18 +116,11 @@ impl<S: Sink> Moves<'_, S> {
             self.free(idle, || format!("{name}: POST n{} fails", rec.nonce));
             return;
         }
-        let rules = self.rules;
-        let refused = |outcome: Outcome| {
-            // The mutant takes a refusal for the end of older sends too.
-            let forgets = rec.earlier != super::state::NO && !rules.on(Rule::RefusalKeepsEarlier);
-            let outcome = if forgets { Outcome::Absent } else { outcome };
-            Prog::Write { uid, status: record::settled(base, rec.nonce, outcome), stale, created: None }
-        };
         if self.state.left(Fault::Lost) {
             self.any(idle, Some(Fault::Lost), None, || format!("{name}: POST n{} is lost on its way", rec.nonce));
         }
         if self.state.left(Fault::Refused) {
-            let next = self.then(r, o, refused(Outcome::Refused));
+            let next = self.then(r, o, nothing(Outcome::Refused));
             self.any(next, Some(Fault::Refused), None, || format!("{name}: POST n{} is refused with 4xx", rec.nonce));
         }
         for (landing, fault) in provider::landings(self.state) {
@@ -127,8 +131,11 @@ impl<S: Sink> Moves<'_, S> {
             }
             let offends = self.conflict(&mut next, made, uid);
             let prog = match made {
-                Made::Session(slot) => Prog::Created { uid, rec: *rec, slot, sight: provider::sight(next.session(slot)) },
-                Made::Conflict(_) => refused(Outcome::Busy),
+                Made::Session(slot) => {
+                    let sight = provider::sight(next.session(slot));
+                    Prog::Answered { uid, rec: *rec, answer: Outcome::Created, slot, sight }
+                }
+                Made::Conflict(_) => nothing(Outcome::Busy),
             };
             let mut lost = next;
             next.slot_mut(r, o).prog = prog;
@@ -144,38 +151,43 @@ impl<S: Sink> Moves<'_, S> {
         }
     }
 
-    /// A 201: the object is read again, and what it says now tells what to do with the id.
-    fn record_created(&mut self, r: usize, o: usize, uid: u8, rec: &Rec, slot: u8, sight: Sight) {
+    /// The outcome of a create: what the object says now tells what to do with it.
+    #[expect(clippy::too_many_arguments, reason = "they are the fields of one variant")]
+    fn answered(&mut self, r: usize, o: usize, uid: u8, rec: &Rec, answer: Outcome, slot: u8, sight: Sight) {
         let name = who(self.config, r, o);
         let object = *self.state.object(o);
         let same = object.exists && object.uid == uid;
         let past = view::past(&object, self.rules);
-        let nonce = super::super::facts::Nonce(u128::from(rec.nonce));
-        match protocol::recording(same, &past, nonce, self.rules) {
+        let (told, idle) = (outcome(rec, answer, slot), self.then(r, o, Prog::Idle));
+        match protocol::recording(same, &past, Nonce(u128::from(rec.nonce)), self.rules) {
             Recording::Write => {
-                let status = record::created(&object.status, rec, slot, sight, self.config);
-                let created = Some((*rec, slot, sight));
-                let next = self.then(r, o, Prog::Write { uid, status, stale: false, created });
-                self.free(next, || format!("{name}: reads the object again to record #{slot}"));
+                let status = match answer {
+                    Outcome::Created => record::created(&object.status, rec, slot, sight, self.config),
+                    _ => record::settled(&object.status, rec.nonce, answer),
+                };
+                let answered = Some((*rec, answer, slot, sight));
+                let next = self.then(r, o, Prog::Write { uid, status, stale: false, answered });
+                self.free(next, || format!("{name}: has the object at hand to record {told}"));
             }
             Recording::Known => {
-                let kept = object.status.settled.is_some_and(|(nonce, _)| nonce == rec.nonce);
-                let dropped = !(same && kept) && self.state.session(slot).live();
-                let next = self.then(r, o, Prog::Idle);
+                let kept = same && object.status.settled.is_some_and(|(nonce, _)| nonce == rec.nonce);
+                let dropped = slot != NONE && !kept && self.state.session(slot).live();
                 let offends = dropped.then_some("h: the id of a living session was in hand and is thrown away");
-                self.any(next, None, offends, || format!("{name}: #{slot} needs no record"));
+                self.any(idle, None, offends, || format!("{name}: {told} needs no record"));
             }
+            Recording::Superseded if slot == NONE => self.free(idle, || format!("{name}: {told} is superseded")),
             Recording::Superseded => {
                 let next = self.then(r, o, Prog::Delete { slot, hash: rec.hash, held: false });
-                self.free(next, || format!("{name}: #{slot} is superseded"));
+                self.free(next, || format!("{name}: {told} is superseded"));
             }
         }
     }
 
-    fn write(&mut self, r: usize, o: usize, uid: u8, status: &Status, stale: bool, created: Option<(Rec, u8, Sight)>) {
+    fn write(&mut self, r: usize, o: usize, uid: u8, status: &Status, stale: bool, answered: Option<Answered>) {
         let name = who(self.config, r, o);
         let object = *self.state.object(o);
-        let again = created.map_or(Prog::Idle, |(rec, slot, sight)| Prog::Created { uid, rec, slot, sight });
+        let again =
+            answered.map_or(Prog::Idle, |(rec, answer, slot, sight)| Prog::Answered { uid, rec, answer, slot, sight });
         let same = object.exists && object.uid == uid;
         if !same || (stale && self.rules.on(Rule::StatusGuardedByVersion)) {
             let next = self.then(r, o, again);
@@ -256,7 +268,7 @@ impl<S: Sink> Moves<'_, S> {
                 uid: slot.cache.uid,
                 status: record::released(&slot.cache.status, ending),
                 stale: slot.stale,
-                created: None,
+                answered: None,
             },
         }
     }
@@ -289,7 +301,7 @@ impl<S: Sink> Moves<'_, S> {
         let slot = *self.state.slot(r, o);
         let status = record::seen(&slot.cache.status, sight, self.config);
         let mut lost = next;
-        next.slot_mut(r, o).prog = Prog::Write { uid: slot.cache.uid, status, stale: slot.stale, created: None };
+        next.slot_mut(r, o).prog = Prog::Write { uid: slot.cache.uid, status, stale: slot.stale, answered: None };
         self.free(next, || format!("{name}: extends #{session} by {ticks}"));
         if self.state.left(Fault::Lost) {
             lost.slot_mut(r, o).prog = Prog::Idle;
@@ -308,3 +320,10 @@ fn held(status: &Status) -> String {
     }
 }
 
+
+fn outcome(rec: &Rec, answer: Outcome, slot: u8) -> String {
+    match slot {
+        NONE => format!("n{} {answer:?}", rec.nonce),
+        slot => format!("n{} = #{slot}", rec.nonce),
+    }
+}

@@ -26,14 +26,10 @@ impl State {
         for slot in self.replicas.iter_mut().flatten().flatten() {
             object(&mut slot.cache, f);
             match &mut slot.prog {
-                Prog::Patch { rec, .. } | Prog::Created { rec, .. } => f(&mut rec.nonce),
-                Prog::Post { rec, base, .. } => {
-                    f(&mut rec.nonce);
-                    status(base, f);
-                }
-                Prog::Write { status: s, created, .. } => {
+                Prog::Patch { rec, .. } | Prog::Answered { rec, .. } | Prog::Post { rec, .. } => f(&mut rec.nonce),
+                Prog::Write { status: s, answered, .. } => {
                     status(s, f);
-                    if let Some((rec, _, _)) = created {
+                    if let Some((rec, ..)) = answered {
                         f(&mut rec.nonce);
                     }
                 }
@@ -64,11 +60,10 @@ impl State {
                     f(&mut shown.other_own);
                     f(&mut shown.flow);
                 }
-                Prog::Post { base, .. } => f(&mut base.session),
-                Prog::Created { slot, .. } | Prog::Delete { slot, .. } | Prog::Extend { slot, .. } => f(slot),
-                Prog::Write { status, created, .. } => {
+                Prog::Answered { slot, .. } | Prog::Delete { slot, .. } | Prog::Extend { slot, .. } => f(slot),
+                Prog::Write { status, answered, .. } => {
                     f(&mut status.session);
-                    if let Some((_, slot, _)) = created {
+                    if let Some((_, _, slot, _)) = answered {
                         f(slot);
                     }
                 }
@@ -97,18 +92,14 @@ impl State {
                         _ => {}
                     }
                 }
-                Prog::Patch { rec, .. } => floors.rec(rec, f),
-                Prog::Post { rec, base, .. } => {
-                    floors.rec(rec, f);
-                    floors.status(base, f);
-                }
-                Prog::Created { rec, sight, .. } => {
+                Prog::Patch { rec, .. } | Prog::Post { rec, .. } => floors.rec(rec, f),
+                Prog::Answered { rec, sight, .. } => {
                     floors.rec(rec, f);
                     floors.sight(sight, f);
                 }
-                Prog::Write { status, created, .. } => {
+                Prog::Write { status, answered, .. } => {
                     floors.status(status, f);
-                    if let Some((rec, _, sight)) = created {
+                    if let Some((rec, _, _, sight)) = answered {
                         floors.rec(rec, f);
                         floors.sight(sight, f);
                     }
@@ -243,7 +234,7 @@ impl Floors {
         let extensions = if config.extends { 2 * longest } else { 0 };
         let expires = -(config.retention + extensions + 1);
         let run = config.run.map_or(0, |run| expires - run - 1);
-        Self { at: -(config.w + 1 + waited), dead: -config.retention, expires, run, since: -(config.w + 1) }
+        Self { at: -(config.w + 1 + waited), dead: -config.retention, expires, run, since: -(config.w + config.l + config.c + config.q + longest + config.retention + 2) }
     }
 
     fn rec(&self, rec: &mut Rec, f: &mut impl FnMut(&mut i8, i8)) {

@@ -1,7 +1,7 @@
 //! What `act` and `record` write into the status: the fold of a step's outcome over the status before. One place, so that it can
 //! be put in place of the real one, or the other way round.
 
-use super::super::decide::Ending;
+use super::super::decide::{Decision, Ending, Row};
 use super::super::facts::{Info, Outcome, Word};
 use super::config::Config;
 use super::state::{NO, NONE, Rec, Sight, Status};
@@ -13,7 +13,7 @@ pub(super) fn created(base: &Status, rec: &Rec, slot: u8, sight: Sight, config: 
         settled: Some((rec.nonce, Outcome::Created)),
         session: slot,
         hash: rec.hash,
-        seen: Sight { started: NO, ..sight },
+        seen: sight,
         run,
     };
     began(status, sight, config)
@@ -34,13 +34,13 @@ fn began(status: Status, sight: Sight, config: &Config) -> Status {
 pub(super) fn released(base: &Status, ending: Ending) -> Status {
     let expired = base.seen.expires <= 0;
     let info = match ending {
-        _ if base.seen.word == Word::Unavailable && base.seen.info != Info::NotSaid => base.seen.info,
-        Ending::ByTime => Info::DurationExpired,
-        Ending::GoneAtDelete | Ending::Vanished if expired => Info::DurationExpired,
-        Ending::Deleted | Ending::GoneAtDelete => Info::DeleteRequested,
-        Ending::Vanished => Info::NotSaid,
+        _ if base.seen.word == Word::Unavailable => base.seen.info,
+        Ending::Deleted => Info::DeleteRequested,
+        Ending::GoneAtDelete if !expired => Info::DeleteRequested,
+        Ending::Vanished if !expired => Info::NotSaid,
+        Ending::GoneAtDelete | Ending::Vanished | Ending::ByTime => Info::DurationExpired,
     };
-    Status { session: NONE, seen: Sight { info, ..Sight::NOTHING }, ..*base }
+    Status { session: NONE, seen: Sight { word: Word::Unavailable, info, ..Sight::NOTHING }, ..*base }
 }
 
 /// The outcome of a send that made nothing.
@@ -50,11 +50,11 @@ pub(super) fn settled(base: &Status, nonce: u8, outcome: Outcome) -> Status {
 
 /// The session that an event named is over already.
 pub(super) fn over(base: &Status, rec: &Rec) -> Status {
-    Status {
-        settled: Some((rec.nonce, Outcome::Created)),
-        session: NONE,
-        hash: rec.hash,
-        seen: Sight { info: Info::DurationExpired, ..Sight::NOTHING },
-        run: if base.hash == rec.hash { base.run } else { NO },
-    }
+    released(&settled(base, rec.nonce, Outcome::Created), Ending::Vanished)
+}
+
+/// The provider does not answer, and the time that it named has passed: that time was its own word.
+pub(super) fn untold(base: &Status, decision: &Decision) -> Option<Status> {
+    let ran_out = decision.row == Row::R6 && base.seen.expires <= 0 && base.seen.word != Word::Unavailable;
+    ran_out.then(|| Status { seen: Sight { word: Word::Unavailable, info: Info::DurationExpired, ..base.seen }, ..*base })
 }

@@ -156,17 +156,21 @@ impl<S: Sink> Moves<'_, S> {
         let slot = *self.state.slot(r, o);
         let (goal, past) = (view::goal(&slot.cache, config), view::past(&slot.cache, rules));
         let observed = view::observed(pass, self.state, config, rules);
-        let decision = decide::decide(&goal, &past, &observed, view::now());
+        // The time of the read, not of the decision: a list that was made before a create could land proves nothing after.
+        let decision = decide::decide(&goal, &past, &observed, view::time(since));
         let (object, status) = (slot.cache, slot.cache.status);
         let as_sent = |hash: u8| if rules.on(Rule::RecordAsSent) && hash != NONE { hash } else { object.spec };
-        let write = |status: Status| Prog::Write { uid: object.uid, status, stale: slot.stale, created: None };
+        let write = |status: Status| Prog::Write { uid: object.uid, status, stale: slot.stale, answered: None };
         let shown = match pass.saw {
             Saw::List(Some(shown)) => Some(shown),
             _ => None,
         };
         let mut next = *self.state;
         let prog = match decision.step {
-            Step::None => Prog::Idle,
+            Step::None => match record::untold(&status, &decision) {
+                Some(status) => write(status),
+                None => Prog::Idle,
+            },
             Step::RemoveFinalizer => Prog::Unfinalize { uid: object.uid },
             Step::RestoreFinalizer => Prog::Restore,
             Step::Release => Prog::Delete { slot: status.session, hash: as_sent(status.hash), held: true },
@@ -224,7 +228,7 @@ impl<S: Sink> Moves<'_, S> {
         if self.rules.on(Rule::IntentBeforeSend) {
             Prog::Patch { rec, send: true }
         } else {
-            Prog::Post { uid: object.uid, rec, base: object.status, stale: slot.stale }
+            Prog::Post { uid: object.uid, rec }
         }
     }
 

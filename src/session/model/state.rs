@@ -126,12 +126,12 @@ pub(super) enum Prog {
     Patch { rec: Rec, send: bool },
     /// To be written: the finalizer alone.
     Restore,
-    /// The intent is confirmed; the first byte is next. `base` is the status then.
-    Post { uid: u8, rec: Rec, base: Status, stale: bool },
-    /// A 201 is in hand.
-    Created { uid: u8, rec: Rec, slot: u8, sight: Sight },
-    /// To be written: the status; `created` is the 201 that it records.
-    Write { uid: u8, status: Status, stale: bool, created: Option<(Rec, u8, Sight)> },
+    /// The intent is confirmed; the first byte is next.
+    Post { uid: u8, rec: Rec },
+    /// The outcome of a create is in hand.
+    Answered { uid: u8, rec: Rec, answer: Outcome, slot: u8, sight: Sight },
+    /// To be written: the status; `answered` is the outcome that it records, to be tried again.
+    Write { uid: u8, status: Status, stale: bool, answered: Option<(Rec, Outcome, u8, Sight)> },
     /// A DELETE is next, at the place of the request with `hash`; `held`: of the recorded session.
     Delete { slot: u8, hash: u8, held: bool },
     /// To be removed: the finalizer.
@@ -283,9 +283,8 @@ impl State {
         }
         for slot in self.replicas.iter_mut().filter_map(|replica| replica[o].as_mut()) {
             slot.stale = true;
-            match &mut slot.prog {
-                Prog::Post { stale, .. } | Prog::Write { stale, .. } => *stale = true,
-                _ => {}
+            if let Prog::Write { stale, .. } = &mut slot.prog {
+                *stale = true;
             }
         }
     }

@@ -1,0 +1,126 @@
+//! Puts the parts together: key, providers, sessions.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::jiff::SignedDuration;
+use kube::api::Api;
+use kube_runtime::events::{Recorder, Reporter};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::args::RunArguments;
+use crate::clock::Clock;
+use crate::provider::{self, Providers};
+use crate::session::claims::Claims;
+use crate::session::context::Context;
+use crate::session::facts::Margins;
+use crate::session::key::{KeyError, OperatorKey};
+use crate::session::memory::Memories;
+use crate::session::timers::Timers;
+use crate::session::turns::Turns;
+use crate::session::{self, write};
+
+/// How the operator is to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its own namespace.
+    pub namespace: String,
+    /// Name of the Secret with its key.
+    pub key_secret: String,
+    /// Which sessions it sees.
+    pub sessions: session::Settings,
+    /// Passes at a time.
+    pub concurrency: usize,
+    /// How often profiles are read again.
+    pub profile_refresh: SignedDuration,
+    /// See [`Margins`].
+    pub margins: Margins,
+}
+
+impl From<&RunArguments> for Settings {
+    fn from(arguments: &RunArguments) -> Self {
+        Self {
+            namespace: arguments.namespace.clone(),
+            key_secret: arguments.key_secret.clone(),
+            sessions: session::Settings {
+                namespace: arguments.watch_namespace.clone(),
+                selector: arguments.session_selector.clone(),
+            },
+            concurrency: usize::from(arguments.concurrency),
+            profile_refresh: arguments.profile_refresh,
+            margins: arguments.margins.into(),
+        }
+    }
+}
+
+/// An operator that runs.
+pub struct Operator {
+    /// What its passes share.
+    pub context: Arc<Context>,
+    parts: JoinSet<()>,
+    shutdown: CancellationToken,
+}
+
+/// A client for `config` that repeats nothing by itself: the work queue is the retry.
+///
+/// # Errors
+/// When the configuration cannot be used.
+pub fn client(mut config: kube::Config) -> kube::Result<kube::Client> {
+    config.default_retry = false;
+    kube::Client::try_from(config)
+}
+
+/// Starts the operator.
+///
+/// # Errors
+/// When its key cannot be read or made.
+pub async fn start(client: kube::Client, settings: Settings, clock: Clock) -> Result<Operator, KeyError> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &settings.namespace);
+    let operator_key = OperatorKey::load(&secrets, &settings.key_secret).await?;
+    let providers = Providers::new(clock.clone());
+    let (wakes, woken) = mpsc::unbounded_channel();
+    let reporter = Reporter { controller: write::MANAGER.to_owned(), instance: None };
+    let context = Arc::new(Context {
+        client: client.clone(),
+        clock: clock.clone(),
+        operator_key,
+        providers: providers.clone(),
+        claims: Claims::default(),
+        timers: Timers::default(),
+        turns: Turns::new(settings.concurrency),
+        memories: Memories::default(),
+        margins: settings.margins,
+        tasks: TaskTracker::new(),
+        recorder: Recorder::new(client.clone(), reporter),
+        by_provider: Mutex::default(),
+        wakes,
+        undecodable: Mutex::default(),
+    });
+    let shutdown = CancellationToken::new();
+    let mut parts = JoinSet::new();
+    let provider_settings = provider::Settings {
+        selector: settings.sessions.selector.clone(),
+        profile_refresh: settings.profile_refresh,
+        ..provider::Settings::new(settings.namespace, clock)
+    };
+    parts.spawn(provider::run(client, provider_settings, providers, shutdown.clone()));
+    parts.spawn(session::run(Arc::clone(&context), settings.sessions, woken, shutdown.clone()));
+    Ok(Operator { context, parts, shutdown })
+}
+
+impl Operator {
+    /// Ends: nothing new is begun, what is under way is recorded.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        while self.parts.join_next().await.is_some() {}
+    }
+
+    /// Returns when a part has ended by itself, which none does.
+    pub async fn ended(&mut self) {
+        self.parts.join_next().await;
+    }
+}

@@ -1,0 +1,400 @@
+//! What the sessions see of the providers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, broadcast};
+
+use super::admission::Namespaces;
+use super::budget::Usage;
+use super::snapshot::Provider;
+use crate::clock::{Clock, later};
+
+/// Names that a receiver may be behind before it is told that it lagged; then it must take all providers as changed.
+const CHANGES: usize = 1024;
+
+/// How long a wish to be marked keeps `status.sessions` at 1 without anything to show for it.
+const WISH: SignedDuration = SignedDuration::from_mins(1);
+
+/// The providers, shared by the provider controller, which writes, and the session controller, which reads.
+#[derive(Clone, Debug)]
+pub struct Providers(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    state: Mutex<State>,
+    changes: broadcast::Sender<String>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    providers: BTreeMap<String, Arc<Provider>>,
+    /// By UID, also of providers that are not known yet: sessions may be told of first.
+    files: HashMap<String, Arc<File>>,
+    /// UID of the provider at which an object holds or may hold a session, by the object's UID.
+    occupancy: HashMap<String, String>,
+    occupancy_complete: bool,
+    loaded: bool,
+    namespaces: Namespaces,
+}
+
+/// What outlives the snapshots of one provider.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    pub(super) usage: Mutex<Usage>,
+    /// Until when somebody who is about to attempt counts, though nothing is held yet.
+    wish: Mutex<Option<Timestamp>>,
+    /// Wakes the provider's task.
+    pub(super) wake: Arc<Notify>,
+}
+
+impl Providers {
+    /// An empty registry: nothing is loaded.
+    pub fn new(clock: Clock) -> Self {
+        let (changes, _) = broadcast::channel(CHANGES);
+        Self(Arc::new(Shared { clock, state: Mutex::default(), changes }))
+    }
+
+    /// The provider of that name.
+    pub fn get(&self, name: &str) -> Option<Arc<Provider>> {
+        self.0.state.lock().providers.get(name).cloned()
+    }
+
+    /// The provider of that UID: a `QosProvider` made anew under the same name is another one.
+    pub fn by_uid(&self, uid: &str) -> Option<Arc<Provider>> {
+        self.0.state.lock().providers.values().find(|provider| provider.uid == uid).cloned()
+    }
+
+    /// Name of the provider for sessions that name none. Of several that are annotated the newest wins, as with StorageClass.
+    pub fn default_name(&self) -> Option<String> {
+        let state = self.0.state.lock();
+        let marked = state.providers.values().filter(|provider| provider.is_default);
+        newest(marked.map(|provider| (provider.created, provider.name.as_str()))).map(str::to_owned)
+    }
+
+    /// Whether `spec.allowedNamespaces` lets objects of that namespace use the provider. A namespace that is not known is
+    /// admitted by `All` only.
+    pub fn admits(&self, provider: &Provider, namespace: &str) -> bool {
+        self.0.state.lock().namespaces.admitted(&provider.spec.allowed_namespaces, namespace)
+    }
+
+    /// Whether the first lists of QosProviders, Secrets and Namespaces are in: before, that something is missing says nothing.
+    pub fn loaded(&self) -> bool {
+        self.0.state.lock().loaded
+    }
+
+    /// Tells that the object holds or may hold a session at that provider, or (none) no longer at any.
+    ///
+    /// Before an attempt: say so first, then read [`Provider::marked`] anew with [`Providers::by_uid`]. While an object is told of,
+    /// a mark that is there is not taken away.
+    pub fn set_occupancy(&self, object_uid: &str, provider_uid: Option<&str>) {
+        let mut state = self.0.state.lock();
+        let before = match provider_uid {
+            Some(uid) => state.occupancy.insert(object_uid.to_owned(), uid.to_owned()),
+            None => state.occupancy.remove(object_uid),
+        };
+        if before.as_deref() == provider_uid {
+            return;
+        }
+        if let Some(uid) = before {
+            state.file(&uid).usage.lock().holders.remove(object_uid);
+            state.file(&uid).wake.notify_one();
+            self.tell_if_place_was_scarce(&state, &uid);
+        }
+        if let Some(uid) = provider_uid {
+            state.file(uid).usage.lock().holders.insert(object_uid.to_owned());
+            *state.file(uid).wish.lock() = None;
+            state.file(uid).wake.notify_one();
+        }
+    }
+
+    /// Tells, once, that [`Providers::set_occupancy`] has been called for every object that was there at the start. Before, no
+    /// finalizer is removed and no count lowered.
+    pub fn occupancy_complete(&self) {
+        let mut state = self.0.state.lock();
+        state.occupancy_complete = true;
+        state.wake_all();
+    }
+
+    /// Asks for the finalizer and `status.sessions` of at least 1, since an attempt is about to be made. `changes` tells when
+    /// [`Provider::marked`] is true. The wish is forgotten after a minute, unless it is made again.
+    pub fn want_marked(&self, provider_uid: &str) {
+        let file = self.0.state.lock().file(provider_uid);
+        *file.wish.lock() = Some(later(self.0.clock.now(), WISH));
+        file.wake.notify_one();
+    }
+
+    /// Names of providers whose readiness, spec, profiles, gate, mark, free budget or admitted namespaces changed, or that came
+    /// or went. A receiver that lagged must take all of them as changed.
+    pub fn changes(&self) -> broadcast::Receiver<String> {
+        self.0.changes.subscribe()
+    }
+
+    /// Counts seconds that a create or an extension was granted against the budget of this UTC day.
+    pub fn charge(&self, provider_uid: &str, seconds: i64) {
+        let file = self.0.state.lock().file(provider_uid);
+        file.usage.lock().charge(seconds, self.0.clock.now());
+        file.wake.notify_one();
+    }
+
+    fn tell_if_place_was_scarce(&self, state: &State, uid: &str) {
+        let Some(provider) = state.providers.values().find(|provider| provider.uid == uid) else { return };
+        let limit =
+            provider.spec.budget.as_ref().and_then(|budget| budget.max_sessions).and_then(|max| usize::try_from(max).ok());
+        if limit.is_some_and(|limit| provider.file.usage.lock().holders.len() < limit) {
+            self.tell(&provider.name);
+        }
+    }
+}
+
+// What the provider controller does with it.
+impl Providers {
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(super) fn tell(&self, name: &str) {
+        // Nobody listening is no error.
+        let _ = self.0.changes.send(name.to_owned());
+    }
+
+    pub(super) fn file(&self, uid: &str) -> Arc<File> {
+        self.0.state.lock().file(uid)
+    }
+
+    /// How many sessions are to be shown: at least `shown` until the occupancy is complete, and at least 1 for a wish. Also when
+    /// that wish is forgotten.
+    pub(super) fn sessions(&self, file: &File, shown: i32) -> (i32, Option<Timestamp>) {
+        let held = i32::try_from(file.usage.lock().holders.len()).unwrap_or(i32::MAX);
+        let wished_until = self.wished_until(file);
+        let count = held.max(i32::from(wished_until.is_some()));
+        (if self.occupancy_known() { count } else { count.max(shown) }, wished_until)
+    }
+
+    /// Whether [`Providers::occupancy_complete`] was called.
+    pub(super) fn occupancy_known(&self) -> bool {
+        self.0.state.lock().occupancy_complete
+    }
+
+    fn wished_until(&self, file: &File) -> Option<Timestamp> {
+        file.wish.lock().filter(|until| *until > self.0.clock.now())
+    }
+
+    /// Wakes the tasks of all providers: something that any of them may rest on has changed.
+    pub(super) fn wake_all(&self) {
+        self.0.state.lock().wake_all();
+    }
+
+    pub(super) fn set_loaded(&self) {
+        let names: Vec<_> = {
+            let mut state = self.0.state.lock();
+            state.loaded = true;
+            state.wake_all();
+            state.providers.keys().cloned().collect()
+        };
+        for name in &names {
+            self.tell(name);
+        }
+    }
+
+    /// Puts a provider in the place of the one of that name, and tells if there is a difference that sessions see.
+    pub(super) fn publish(&self, provider: &Arc<Provider>) {
+        let name = provider.name.clone();
+        let different = {
+            let mut state = self.0.state.lock();
+            let is_default = provider.is_default;
+            let before = state.providers.insert(name.clone(), Arc::clone(provider));
+            if before.as_ref().map_or(is_default, |before| before.is_default != is_default) {
+                state.wake_all();
+            }
+            before.is_none_or(|before| before.differs(provider))
+        };
+        if different {
+            self.tell(&name);
+        }
+    }
+
+    /// Takes the mark away, unless somebody holds a session or is about to. Whoever is told of afterwards sees it gone.
+    pub(super) fn unmark(&self, name: &str, file: &File) -> bool {
+        let mut state = self.0.state.lock();
+        if !state.occupancy_complete || !file.usage.lock().holders.is_empty() || self.wished_until(file).is_some() {
+            return false;
+        }
+        if let Some(provider) = state.providers.get_mut(name) {
+            Arc::make_mut(provider).marked = false;
+        }
+        true
+    }
+
+    /// Forgets a provider that is gone.
+    pub(super) fn remove(&self, name: &str, uid: &str) {
+        {
+            let mut state = self.0.state.lock();
+            if state.providers.get(name).is_some_and(|provider| provider.uid == uid) {
+                state.providers.remove(name);
+                state.wake_all();
+            }
+            if state.files.get(uid).is_some_and(|file| file.usage.lock().holders.is_empty()) {
+                state.files.remove(uid);
+            }
+        }
+        self.tell(name);
+    }
+
+    /// Changes what is known of the namespaces, and tells the providers that now admit others.
+    pub(super) fn update_namespaces(&self, change: impl FnOnce(&mut Namespaces)) {
+        let names: Vec<_> = {
+            let mut state = self.0.state.lock();
+            let before = state.namespaces.clone();
+            change(&mut state.namespaces);
+            let differs =
+                |provider: &&Arc<Provider>| state.namespaces.admit_differently(&before, &provider.spec.allowed_namespaces);
+            state.providers.values().filter(differs).map(|provider| provider.name.clone()).collect()
+        };
+        for name in &names {
+            self.tell(name);
+        }
+    }
+}
+
+impl State {
+    fn file(&mut self, uid: &str) -> Arc<File> {
+        self.files.entry(uid.to_owned()).or_default().clone()
+    }
+
+    fn wake_all(&self) {
+        self.files.values().for_each(|file| file.wake.notify_one());
+    }
+}
+
+/// The newest; of those of the same age the first by name, as Kubernetes does with StorageClass.
+fn newest<'a>(candidates: impl Iterator<Item = (Option<Timestamp>, &'a str)>) -> Option<&'a str> {
+    candidates.min_by_key(|(created, name)| (std::cmp::Reverse(*created), *name)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::SignedDuration;
+    use serde_json::json;
+
+    use super::*;
+    use crate::provider::connection::{generation, tests::spec};
+    use crate::provider::gate::Gate;
+    use crate::provider::limits::Limits;
+    use crate::provider::readiness::Readiness;
+
+    fn provider(providers: &Providers, name: &str, change: serde_json::Value) -> Provider {
+        let uid = format!("uid-of-{name}");
+        let (file, spec, clock) = (providers.file(&uid), spec(change), providers.clock().clone());
+        Provider {
+            name: name.to_owned(),
+            generation: generation(&spec),
+            readiness: Readiness::Ready,
+            client: None,
+            token: None,
+            profiles: None,
+            marked: false,
+            deleting: false,
+            paused: false,
+            limits: Arc::new(Limits::new(spec.limits.clone(), clock.clone())),
+            gate: Arc::new(Gate::new(file.wake.clone())),
+            is_default: false,
+            created: None,
+            uid,
+            spec,
+            file,
+            clock,
+        }
+    }
+
+    fn registry() -> Providers {
+        Providers::new(Clock::system())
+    }
+
+    #[test]
+    fn of_several_defaults_the_newest_wins_and_of_equally_old_ones_the_first_by_name() {
+        let providers = registry();
+        assert_eq!(providers.default_name(), None);
+        for (name, is_default, second) in [("a", true, 100), ("c", true, 200), ("b", true, 200), ("d", false, 300)] {
+            let created = Timestamp::from_second(second).ok();
+            providers.publish(&Arc::new(Provider { is_default, created, ..provider(&providers, name, json!({})) }));
+        }
+        assert_eq!(providers.default_name().as_deref(), Some("b"));
+        providers.remove("b", "uid-of-b");
+        assert_eq!(providers.default_name().as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn a_changed_label_admits_a_namespace_and_tells_only_the_providers_that_select_by_it() {
+        let providers = registry();
+        let gold = json!({"allowedNamespaces": {"from": "Selector", "selector": {"matchLabels": {"tier": "gold"}}}});
+        let none = json!({"allowedNamespaces": {"from": "None"}});
+        for (name, change) in [("selects", gold), ("all", json!({})), ("none", none)] {
+            providers.publish(&Arc::new(provider(&providers, name, change)));
+        }
+        let admits = |name| providers.admits(&providers.get(name).unwrap(), "stadium");
+        assert_eq!((admits("all"), admits("none"), admits("selects")), (true, false, false));
+        let mut changes = providers.changes();
+        let label = |tier: &str| BTreeMap::from([("tier".to_owned(), tier.to_owned())]);
+        providers.update_namespaces(|known| known.0.extend([("stadium".to_owned(), label("gold"))]));
+        assert!(admits("selects"));
+        assert_eq!(changes.try_recv().as_deref(), Ok("selects"));
+        assert!(changes.try_recv().is_err());
+        providers.update_namespaces(|known| known.0.extend([("stadium".to_owned(), label("silver"))]));
+        assert!(!admits("selects"));
+    }
+
+    #[test]
+    fn a_mark_is_not_taken_away_while_somebody_holds_or_is_about_to_or_may_not_have_been_told_of() {
+        let providers = registry();
+        let told = Arc::new(Provider { marked: true, ..provider(&providers, "x", json!({})) });
+        let file = told.file.clone();
+        providers.publish(&told);
+        assert!(!providers.unmark("x", &file), "before all objects were told of");
+        assert_eq!(providers.sessions(&file, 7).0, 7);
+        providers.set_occupancy("uid-1", Some("uid-of-x"));
+        providers.occupancy_complete();
+        assert_eq!(providers.sessions(&file, 7).0, 1);
+        assert!(!providers.unmark("x", &file), "while an object holds");
+        providers.set_occupancy("uid-1", None);
+        providers.want_marked("uid-of-x");
+        assert!(!providers.unmark("x", &file), "while an object is about to");
+        assert_eq!(providers.sessions(&file, 0).0, 1);
+        providers.clock().advance(WISH + SignedDuration::from_secs(1));
+        assert!(providers.unmark("x", &file));
+        assert!(!providers.get("x").unwrap().marked);
+    }
+
+    #[test]
+    fn an_object_that_moves_counts_at_one_provider_and_a_freed_place_tells_who_waits() {
+        let providers = registry();
+        for name in ["x", "y"] {
+            providers.publish(&Arc::new(provider(&providers, name, json!({"budget": {"maxSessions": 1}}))));
+        }
+        providers.set_occupancy("uid-1", Some("uid-of-x"));
+        assert!(providers.get("x").unwrap().over_budget(false).is_some());
+        assert!(providers.get("x").unwrap().over_budget(true).is_none());
+        let mut changes = providers.changes();
+        providers.set_occupancy("uid-1", Some("uid-of-y"));
+        assert_eq!(changes.try_recv().as_deref(), Ok("x"));
+        assert!(providers.get("x").unwrap().over_budget(false).is_none());
+        assert!(providers.get("y").unwrap().over_budget(false).is_some());
+        providers.set_occupancy("uid-1", None);
+        assert!(providers.get("y").unwrap().over_budget(false).is_none());
+    }
+
+    #[test]
+    fn an_unchanged_provider_wakes_nobody_and_a_changed_one_does() {
+        let providers = registry();
+        let first = Arc::new(provider(&providers, "x", json!({})));
+        providers.publish(&first);
+        let mut changes = providers.changes();
+        providers.publish(&first);
+        assert!(changes.try_recv().is_err());
+        providers.publish(&Arc::new(Provider { marked: true, ..Provider::clone(&first) }));
+        assert_eq!(changes.try_recv().as_deref(), Ok("x"));
+    }
+}

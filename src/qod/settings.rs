@@ -1,0 +1,111 @@
+//! What a client needs to know about its provider.
+
+use std::time::Duration;
+
+use reqwest::header::{self, HeaderMap};
+use url::Url;
+
+use super::generation::Generation;
+use crate::clock::Clock;
+use crate::private::Private;
+
+/// Where the API is and how to talk to it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The API's generation.
+    pub generation: Generation,
+    /// The base URL of the sessions, as the provider names it; it ends with the base path (`.../qod/v0`).
+    pub base_url: Url,
+    /// The base URL of the profiles; none where it is the same, as it is up to 0.10.
+    pub profiles_url: Option<Url>,
+    /// How long a call may take from the first byte of the connection to the last one of the answer. A connection must stand
+    /// after half of it, and after 10 s.
+    pub request_timeout: Duration,
+    /// PEM certificates to trust beside the system's.
+    pub ca_bundle: Option<Vec<u8>>,
+    /// Headers that every request carries: keys of an API gateway.
+    pub extra_headers: Private<HeaderMap>,
+    /// The time, for a `Retry-After` that is a date.
+    pub clock: Clock,
+}
+
+/// The settings cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// The client does not speak this generation.
+    #[error("generation {0} of the API is not supported")]
+    Generation(Generation),
+    /// The URL has another scheme than http or https, or credentials, a query or a fragment in it.
+    #[error("the URL must be http or https, without credentials, query and fragment")]
+    Url,
+    /// The CA bundle is not made of PEM certificates.
+    #[error("the CA bundle holds no PEM certificates, or one that cannot be read")]
+    CaBundle,
+    /// A header that the client sets itself.
+    #[error("Authorization, Host, Accept and Content-* cannot be set as extra headers")]
+    ExtraHeader,
+    /// The TLS library could not be set up, for want of root certificates for instance.
+    #[error("TLS could not be set up")]
+    Tls,
+}
+
+impl Settings {
+    /// The usual settings: 30 s for a call, the system's certificates and clock.
+    pub fn new(generation: Generation, base_url: Url) -> Self {
+        Self {
+            generation,
+            base_url,
+            profiles_url: None,
+            request_timeout: Duration::from_secs(30),
+            ca_bundle: None,
+            extra_headers: Private::default(),
+            clock: Clock::system(),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        for url in [Some(&self.base_url), self.profiles_url.as_ref()].into_iter().flatten() {
+            let plain =
+                url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+            if !matches!(url.scheme(), "http" | "https") || !plain {
+                return Err(SettingsError::Url);
+            }
+        }
+        let ours = [header::AUTHORIZATION, header::HOST, header::ACCEPT, header::TRANSFER_ENCODING, header::CONNECTION];
+        if self.extra_headers.expose().keys().any(|name| ours.contains(name) || name.as_str().starts_with("content-")) {
+            return Err(SettingsError::ExtraHeader);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_that_would_send_credentials_or_lose_its_query_is_refused() {
+        for (url, good) in [
+            ("https://api.example.com/qod/v0", true),
+            ("http://127.0.0.1:8080/qod/v0/", true),
+            ("https://user:pass@api.example.com/qod/v0", false),
+            ("https://api.example.com/qod/v0?key=1", false),
+            ("ftp://api.example.com/", false),
+        ] {
+            let settings = Settings::new(Generation::V0_10, url.parse().unwrap());
+            assert_eq!(settings.check().is_ok(), good, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_extra_header_cannot_replace_the_clients_own() {
+        for (name, good) in [("x-api-key", true), ("authorization", false), ("content-type", false)] {
+            let mut settings = Settings::new(Generation::V0_10, "https://api.example.com".parse().unwrap());
+            let mut headers = HeaderMap::new();
+            headers.insert(name, "secret-value".parse().unwrap());
+            settings.extra_headers = Private::new(headers);
+            assert_eq!(settings.check().is_ok(), good, "{name}");
+            assert!(!format!("{settings:?}").contains("secret-value"));
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What stands against a create, besides what an object says of itself (row 25): pure, over the caches.
+
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use super::context::Context;
+use super::desired::{self, Desired};
+use super::facts::{Bar, Limits};
+use super::flow::Invalid;
+use super::outcome::BarWords;
+use crate::api::{QosSession, Reason};
+use crate::provider::{ProfileAnswer, Provider, Readiness};
+use crate::qod::Generation;
+
+/// The longest duration that a create may ask for up to v0.10, in seconds.
+pub const DAY: i32 = 86_400;
+
+/// The first thing that stands against a create of `object` at `provider`, in the order in which a user would put it right.
+pub fn bar(
+    context: &Context,
+    object: &QosSession,
+    desired: &Desired,
+    provider: Option<&Provider>,
+    name: Option<&str>,
+    holds: bool,
+    now: Timestamp,
+) -> Option<(Bar, BarWords)> {
+    let words = |bar, reason, message: String| Some((bar, BarWords { reason, message }));
+    if let Err(Invalid { field, remedy }) = &desired.parts {
+        return words(Bar::Spec, Reason::InvalidSpec, format!("{field}: {remedy}"));
+    }
+    let Some(provider) = provider else {
+        let message = match name {
+            _ if !context.providers.loaded() => "the QosProviders are being read".to_owned(),
+            Some(name) => format!("QosProvider {name} does not exist"),
+            None => "no QosProvider is marked as default: name one in providerRef, or annotate one with \
+                     qos-operator.io/is-default-provider: \"true\""
+                .to_owned(),
+        };
+        return words(Bar::ProviderNotFound, Reason::ProviderNotFound, message);
+    };
+    let name = &provider.name;
+    if let Some(found) = inexpressible(object, provider.generation, name) {
+        return Some(found);
+    }
+    if provider.deleting {
+        return words(Bar::ProviderNotReady, Reason::ProviderNotReady, format!("QosProvider {name} is being deleted"));
+    }
+    let namespace = object.namespace().unwrap_or_default();
+    if !context.providers.admits(provider, &namespace) {
+        let message = format!("QosProvider {name} does not admit namespace {namespace}");
+        return words(Bar::Namespace, Reason::NamespaceNotAllowed, message);
+    }
+    if let Readiness::NotReady { reason, message } = &provider.readiness {
+        let message = if message.is_empty() { reason.as_str().to_owned() } else { format!("{}: {message}", reason.as_str()) };
+        return words(Bar::ProviderNotReady, Reason::ProviderNotReady, format!("QosProvider {name} is not ready: {message}"));
+    }
+    if let Some(closed) = provider.gate.closed(now) {
+        return words(Bar::ProviderNotReady, closed.reason, closed.message);
+    }
+    if let Some(found) = profile(object, provider) {
+        return Some(found);
+    }
+    if let Some(message) = provider.over_budget(holds) {
+        return words(Bar::Budget, Reason::BudgetExceeded, message);
+    }
+    if !provider.marked {
+        let message = format!("QosProvider {name} is being marked as in use");
+        return words(Bar::ProviderUnmarked, Reason::ProviderNotReady, message);
+    }
+    None
+}
+
+fn profile(object: &QosSession, provider: &Provider) -> Option<(Bar, BarWords)> {
+    let words = |bar, reason, message: String| Some((bar, BarWords { reason, message }));
+    let profile = &object.spec.qos_profile;
+    match provider.profile(profile) {
+        ProfileAnswer::Unknown => None,
+        ProfileAnswer::NotOffered { active } => {
+            let offered = if active.is_empty() { "none is ACTIVE".to_owned() } else { format!("ACTIVE: {}", active.join(", ")) };
+            words(Bar::Profile, Reason::ProfileUnavailable, format!("profile {profile} is not offered; {offered}"))
+        }
+        ProfileAnswer::NotActive { status } => {
+            let message = format!("profile {profile} is {status}: it cannot be used for a new session");
+            words(Bar::Profile, Reason::ProfileUnavailable, message)
+        }
+        ProfileAnswer::Limits { min, max } => {
+            let asked = i64::from(object.spec.duration_seconds?);
+            let out = min.is_some_and(|min| asked < min) || max.is_some_and(|max| asked > max);
+            let range = match (min, max) {
+                (Some(min), Some(max)) => format!("from {min} to {max} seconds"),
+                (Some(min), None) => format!("of at least {min} seconds"),
+                (None, max) => format!("of at most {} seconds", max.unwrap_or(i64::MAX)),
+            };
+            let message = format!("durationSeconds is {asked}; profile {profile} takes a duration {range}");
+            out.then_some((Bar::Duration, BarWords { reason: Reason::DurationOutOfRange, message }))
+        }
+    }
+}
+
+/// The limits of a request's duration.
+pub fn limits(object: &QosSession, provider: Option<&Provider>) -> Limits {
+    let Some(provider) = provider else { return Limits::default() };
+    let day = (provider.generation <= Generation::V0_10).then_some(i64::from(DAY));
+    let (min_seconds, max) = match provider.profile(&object.spec.qos_profile) {
+        ProfileAnswer::Limits { min, max } => (min, max),
+        _ => (None, None),
+    };
+    let max_seconds = [max, day].into_iter().flatten().min();
+    Limits { min_seconds, max_seconds, max_lease_seconds: provider.spec.max_lease_seconds.map(i64::from) }
+}
+
+/// Why a request cannot be said in `generation`, before any call.
+fn inexpressible(object: &QosSession, generation: Generation, provider: &str) -> Option<(Bar, BarWords)> {
+    let words = |bar, reason, message| Some((bar, BarWords { reason, message }));
+    if object.spec.application_server.ip_addresses.is_some() && generation < Generation::V1_2 {
+        let message = format!("applicationServer.ipAddresses needs API version v1.2; QosProvider {provider} speaks {generation}");
+        return words(Bar::Spec, Reason::InvalidSpec, message);
+    }
+    if generation == Generation::V0_8 && !["QOS_E", "QOS_S", "QOS_M", "QOS_L"].contains(&object.spec.qos_profile.as_str()) {
+        let message = format!("API version {generation} knows QOS_E, QOS_S, QOS_M, QOS_L");
+        return words(Bar::Profile, Reason::ProfileUnavailable, message);
+    }
+    if generation <= Generation::V0_10 && object.spec.duration_seconds.is_some_and(|seconds| seconds > DAY) {
+        let message = format!("durationSeconds must be at most {} with API version {generation}", DAY);
+        return words(Bar::Duration, Reason::DurationOutOfRange, message);
+    }
+    match desired::request(object, None, 1) {
+        Ok(_) => None,
+        Err(Invalid { field, remedy }) => words(Bar::Spec, Reason::InvalidSpec, format!("{field}: {remedy}")),
+    }
+}

@@ -1,0 +1,237 @@
+//! What this process remembers of each object between passes. All of it may be lost: a restart makes nothing unsafe, only less
+//! well timed.
+
+use std::collections::HashMap;
+
+use k8s_openapi::jiff::Timestamp;
+use parking_lot::Mutex;
+
+use super::backoff;
+use super::bounds::seconds;
+use super::decide::{Decision, Row, Step};
+use super::facts::{Memory, Outcome, Past, Word};
+use super::outcome::Effect;
+use super::past;
+use crate::api::{QosSession, Reason};
+use crate::clock::later;
+use crate::qod::{self, Fault, FaultClass};
+
+/// One object's memory.
+#[derive(Clone, Debug, Default)]
+pub struct Remembered {
+    /// What decisions see of it.
+    pub memory: Memory,
+    /// Errors in a row.
+    pub failures: u32,
+    /// Polls in a row that found the session not yet AVAILABLE.
+    pub slow_polls: u32,
+    /// The object as this process last wrote it, which the watch may not have brought yet.
+    pub latest: Option<QosSession>,
+    /// The session that `memory` speaks of.
+    session: Option<String>,
+    /// The generation that `memory` speaks of; deletion is another.
+    generation: Option<i64>,
+}
+
+/// The polling periods of a provider, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Periods {
+    /// While REQUESTED, or not said; it grows.
+    pub requested: i64,
+    /// While AVAILABLE.
+    pub available: i64,
+}
+
+impl Remembered {
+    /// Begins a pass over `object`: what was remembered of another session or another spec does not count any more. Of an object
+    /// that this process sees for the first time, a pause that its status still owes is kept, and its poll comes at a random time
+    /// within the period, so that a restart makes no beat.
+    pub fn begin(&mut self, object: &QosSession, past: &Past, periods: Periods, now: Timestamp, jitter: f64) {
+        let status = object.status.as_ref();
+        let session = status.and_then(|status| status.session_id.clone());
+        if session != self.session {
+            let first = self.generation.is_none();
+            self.memory = Memory { pause_until: self.memory.pause_until, refused: self.memory.refused, ..Memory::default() };
+            self.slow_polls = 0;
+            if first && past.held.is_some_and(|held| held.seen.word == Word::Available) {
+                self.memory.poll_at = Some(later(now, fraction(periods.available, jitter)));
+            }
+            self.session = session;
+        }
+        if self.generation != object.metadata.generation {
+            let seen = status.map(|status| status.observed_generation) == object.metadata.generation;
+            let owed = self.generation.is_none() && seen;
+            self.forget_pause();
+            if let Some(attempt) = status.and_then(|status| status.attempt.as_ref()).filter(|_| owed) {
+                let refused = past.settled.is_some_and(|settled| matches!(settled.outcome, Outcome::Busy | Outcome::Refused));
+                let failures = u32::try_from(attempt.failures).unwrap_or(0);
+                if refused && failures > 0 {
+                    self.pause(now, backoff::growing(failures, jitter), true);
+                }
+            }
+            self.generation = object.metadata.generation;
+        }
+    }
+
+    /// Something that the object waited for has changed.
+    pub fn forget_pause(&mut self) {
+        self.memory.pause_until = None;
+        self.memory.refused = false;
+        self.failures = 0;
+    }
+
+    fn pause(&mut self, now: Timestamp, pause: k8s_openapi::jiff::SignedDuration, refused: bool) {
+        self.memory.pause_until = Some(later(now, pause));
+        self.memory.refused = refused;
+    }
+
+    fn failed(&mut self, fault: &Fault, now: Timestamp, jitter: f64) {
+        self.failures = self.failures.saturating_add(1);
+        let asked = fault.retry_after.and_then(|after| k8s_openapi::jiff::SignedDuration::try_from(after).ok());
+        let pause = backoff::growing(self.failures, jitter).max(asked.unwrap_or_default());
+        self.pause(now, pause, false);
+    }
+
+    /// The read of this pass brought an answer, or failed.
+    pub fn looked(&mut self, answer: Result<&qod::SessionInfo, &Fault>, periods: Periods, now: Timestamp, jitter: f64) {
+        match answer {
+            Ok(info) => {
+                self.failures = 0;
+                self.memory.pause_until = None;
+                self.polled(info, periods, now, jitter);
+            }
+            Err(fault) if fault.class == FaultClass::Gone => {}
+            Err(fault) if fault.class == FaultClass::NotSupported => self.memory.get_unsupported = true,
+            Err(fault) => self.failed(fault, now, jitter),
+        }
+    }
+
+    fn polled(&mut self, info: &qod::SessionInfo, periods: Periods, now: Timestamp, jitter: f64) {
+        let seen = past::said(info);
+        let period = if seen.word == Word::Available && seen.expires_at.is_none_or(|at| at > now) {
+            self.slow_polls = 0;
+            periods.available
+        } else {
+            self.slow_polls = self.slow_polls.saturating_add(1);
+            let grown = periods.requested.saturating_mul(1_i64.checked_shl(self.slow_polls / 4).unwrap_or(i64::MAX));
+            grown.min(periods.available.max(periods.requested))
+        };
+        self.memory.poll_at = Some(later(now, backoff::period(period, jitter)));
+    }
+
+    /// What acting brought. `refusal_is_slow`: the refusal waits for a person. `failures`: as the status counts them now.
+    pub fn acted(&mut self, decision: &Decision, effect: &Effect, failures: u32, now: Timestamp, jitter: f64) {
+        match effect {
+            Effect::None if matches!(decision.row, Row::R22 | Row::R19) && decision.step == Step::None => {}
+            Effect::None | Effect::Ambiguous(_) => {}
+            Effect::Created { .. } => self.forget_pause(),
+            Effect::NotCreated { fault: Some(fault), .. } => match fault.class {
+                FaultClass::Refused(_) | FaultClass::NotExpressible { .. } | FaultClass::NotSupported => {
+                    self.pause(now, backoff::slow(jitter), true);
+                }
+                _ => {
+                    self.failures = failures.max(self.failures.saturating_add(1));
+                    let asked = fault.retry_after.and_then(|after| k8s_openapi::jiff::SignedDuration::try_from(after).ok());
+                    self.pause(now, backoff::growing(self.failures, jitter).max(asked.unwrap_or_default()), true);
+                }
+            },
+            Effect::NotCreated { fault: None, .. } => self.pause(now, backoff::growing(1, jitter), false),
+            Effect::AdmissionDenied(_) => self.pause(now, backoff::slow(jitter), true),
+            Effect::Released(_) => {
+                // A session that the network ends again and again is bought back ever more slowly; the first time at once.
+                if decision.row == Row::R8 && failures > 1 {
+                    self.pause(now, backoff::growing(failures - 1, jitter), false);
+                } else {
+                    self.forget_pause();
+                }
+            }
+            Effect::NotReleased(fault) => {
+                if fault.class == FaultClass::NotSupported {
+                    self.memory.delete_unsupported = true;
+                } else {
+                    self.failed(fault, now, jitter);
+                }
+            }
+            Effect::Extended(info) => {
+                self.forget_pause();
+                self.granted(info, now);
+            }
+            Effect::NotExtended(fault) => match fault.class {
+                FaultClass::Refused(qod::Reason::Credentials | qod::Reason::Permission) | FaultClass::RateLimited => {
+                    self.failed(fault, now, jitter);
+                }
+                FaultClass::Refused(_) | FaultClass::NotSupported | FaultClass::Conflict | FaultClass::NotExpressible { .. } => {
+                    self.memory.extend_refused = true;
+                }
+                _ => self.failed(fault, now, jitter),
+            },
+        }
+    }
+
+    /// An answer that grants time came now: the next extension waits until half of it has passed.
+    pub fn granted(&mut self, info: &qod::SessionInfo, now: Timestamp) {
+        let seen = past::said(info);
+        let left = seen.expires_at.map(|at| at.duration_since(now).as_secs());
+        if let Some(left) = seen.granted_seconds.map_or(left, |granted| left.map(|left| left.min(granted))) {
+            self.memory.half_of_grant = Some(later(now, seconds(left.max(0) / 2)));
+        }
+    }
+
+    /// The extend gained nothing.
+    pub const fn no_gain(&mut self) {
+        self.memory.extend_refused = true;
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "milliseconds of a day are exact in a double")]
+fn fraction(period: i64, jitter: f64) -> k8s_openapi::jiff::SignedDuration {
+    k8s_openapi::jiff::SignedDuration::from_millis((period as f64 * 1000.0 * jitter) as i64)
+}
+
+/// All objects' memories, by uid.
+#[derive(Debug, Default)]
+pub struct Memories(Mutex<HashMap<String, Remembered>>);
+
+impl Memories {
+    /// Works on the memory of `uid`, which begins empty. Nothing may be awaited in `f`.
+    pub fn with<T>(&self, uid: &str, f: impl FnOnce(&mut Remembered) -> T) -> T {
+        let mut all = self.0.lock();
+        if let Some(remembered) = all.get_mut(uid) {
+            return f(remembered);
+        }
+        f(all.entry(uid.to_owned()).or_default())
+    }
+
+    /// The object is gone.
+    pub fn forget(&self, uid: &str) {
+        self.0.lock().remove(uid);
+    }
+
+    /// The newer of what the watch brought and what this process wrote last.
+    pub fn newest(&self, uid: &str, watched: QosSession) -> QosSession {
+        let version = |object: &QosSession| object.metadata.resource_version.as_deref().and_then(|v| v.parse::<u64>().ok());
+        self.with(uid, |remembered| match &remembered.latest {
+            Some(latest) if version(latest) > version(&watched) => latest.clone(),
+            _ => {
+                remembered.latest = None;
+                watched
+            }
+        })
+    }
+}
+
+/// Whether a refusal with `reason` waits for a person or another spec.
+pub const fn is_slow(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::CredentialsRejected
+            | Reason::ProfileUnavailable
+            | Reason::DurationOutOfRange
+            | Reason::DeviceNotFound
+            | Reason::IdentifierRejected
+            | Reason::InvalidSpec
+            | Reason::AdmissionDenied
+            | Reason::NamespaceNotAllowed
+            | Reason::ConsentDenied
+    )
+}

@@ -1,0 +1,297 @@
+//! Which state a pass shows: one variant for each row of the table of states (`docs/reasons.md` tells each reason to users).
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::{Pass, ready_reason};
+use crate::api::{QosSessionStatus, Reason};
+use crate::qod::{Fault, FaultClass};
+use crate::session::bounds::{self, Kind};
+use crate::session::decide::{Barred, HeldBack, Row, Step};
+use crate::session::facts::{Bar, Renewal};
+use crate::session::outcome::Effect;
+
+/// The state that is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told {
+    /// As before: nothing new to tell.
+    Keep,
+    /// Rows 3 to 7, 26, 28 to 31, 38, 40: something stands against a create.
+    Barred(Reason, String),
+    /// Row 42: the same, and the session of the earlier spec is kept.
+    KeptFor(Reason, String),
+    /// Row 8.
+    BusyWithPeer,
+    /// Row 9.
+    BusyElsewhere,
+    /// Row 10.
+    BusyWithLost(Timestamp),
+    /// Row 11; since when, where it takes unusually long.
+    Requested(Option<Timestamp>),
+    /// Rows 12, 15, 24, 34.
+    Available,
+    /// Row 14.
+    Updating,
+    /// Rows 16, 27.
+    RenewalFailing(Reason, String),
+    /// Row 17; another spec, or a renewal.
+    Gap {
+        /// Another spec.
+        updating: bool,
+    },
+    /// Rows 18, 19.
+    NetworkTerminated {
+        /// It is created again.
+        again: bool,
+    },
+    /// Row 20.
+    Expired(i64),
+    /// Row 21.
+    Suspended,
+    /// Row 22.
+    Releasing,
+    /// Row 23.
+    OutcomeUnknown,
+    /// Row 25.
+    RunOut(Reason),
+    /// Row 33.
+    ReleaseBlocked {
+        /// Why.
+        cause: String,
+        /// By when the object goes all the same.
+        until: Option<Timestamp>,
+        /// Whether a session exists is not known.
+        unknown: bool,
+    },
+    /// Row 35.
+    Paused,
+    /// Row 37.
+    Vanished {
+        /// It is created again.
+        again: bool,
+    },
+    /// Row 39.
+    NotRenewed,
+    /// Row 41.
+    OtherClient(Option<Timestamp>),
+    /// Row 43.
+    Unreadable(Option<i64>),
+}
+
+/// The state that this pass shows; `status` has the fields of this pass already.
+pub fn told(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
+    if pass.goal.deleting {
+        return deleting(pass);
+    }
+    let decision = pass.decision;
+    if decision.held_back == Some(HeldBack::Paused) {
+        let reached = status.qos_status.as_deref() == Some("AVAILABLE") && matches!(decision.row, Row::R11 | Row::R12);
+        return if reached { Told::Available } else { Told::Paused };
+    }
+    if let Effect::Ambiguous(_) = pass.effect {
+        return Told::OutcomeUnknown;
+    }
+    match decision.row {
+        Row::R1 | Row::R3 | Row::R17 | Row::R20 if !matches!(decision.step, Step::Send { .. }) => Told::Keep,
+        Row::R4 | Row::R5 => leaving(pass),
+        Row::R6 | Row::R6a => unreachable(pass),
+        Row::R7 => ended(pass, status, false),
+        Row::R8 => ended(pass, status, true),
+        Row::R9 | Row::R14 => by_word(pass, status),
+        Row::R10 => Told::Requested(late(pass)),
+        Row::R11 => extending(pass, status),
+        Row::R12 => match pass.effect {
+            Effect::Released(_) => Told::Gap { updating: false },
+            Effect::NotReleased(fault) => Told::RenewalFailing(reason(fault), format!("renewal is due and {fault}")),
+            _ => Told::Keep,
+        },
+        Row::R12a => renewal_barred(pass),
+        Row::R13 => kept(pass).unwrap_or_else(|| by_word(pass, status)),
+        Row::R15 | Row::R16 | Row::R18 | Row::R19 | Row::R22 => Told::OutcomeUnknown,
+        Row::R22a => Told::Unreadable(pass.unreadable_version),
+        Row::R23 => pass.look_fault.map_or(Told::Keep, |fault| Told::Barred(reason(fault), fault.to_string())),
+        Row::R24 => Told::Keep,
+        Row::R25 => barred(pass, status),
+        Row::R26 => Told::BusyWithPeer,
+        Row::R1 | Row::R3 | Row::R17 | Row::R20 | Row::R21 | Row::R27 => sent(pass, status),
+    }
+}
+
+fn deleting(pass: &Pass<'_>) -> Told {
+    let until = bounds::end(pass.past, pass.observed, pass.now);
+    let decision = pass.decision;
+    if decision.held_back == Some(HeldBack::Paused) {
+        return Told::Paused;
+    }
+    match (pass.effect, decision.row) {
+        (Effect::NotReleased(fault), _) => Told::ReleaseBlocked { cause: fault.to_string(), until, unknown: false },
+        (_, Row::R5 | Row::R8) if decision.held_back == Some(HeldBack::Unreachable) => {
+            let cause = "the provider cannot be asked to release the session".to_owned();
+            Told::ReleaseBlocked { cause, until, unknown: false }
+        }
+        (_, Row::R16 | Row::R18 | Row::R19 | Row::R22) => {
+            let cause = "the answer to a create was lost".to_owned();
+            Told::ReleaseBlocked { cause, until, unknown: true }
+        }
+        (_, Row::R22a) => Told::Unreadable(pass.unreadable_version),
+        _ => Told::Keep,
+    }
+}
+
+fn kind(pass: &Pass<'_>) -> Kind {
+    bounds::kind(pass.goal, pass.past, &pass.observed.margins, pass.now)
+}
+
+fn run_seconds(pass: &Pass<'_>) -> i64 {
+    match pass.goal.renewal {
+        Renewal::Never { run_seconds } => run_seconds,
+        Renewal::Always => 0,
+    }
+}
+
+/// Rows 4 and 5 of the decision: suspended, cut short, or another spec.
+fn leaving(pass: &Pass<'_>) -> Told {
+    let over = matches!(pass.effect, Effect::Released(_)) || matches!(pass.decision.step, Step::RecordReleased(_));
+    match (kind(pass), over) {
+        (Kind::Release, true) if pass.goal.suspend => Told::Suspended,
+        (Kind::Release, true) => Told::Expired(run_seconds(pass)),
+        (Kind::Release, false) => Told::Releasing,
+        (_, true) => Told::Gap { updating: true },
+        (_, false) => Told::Updating,
+    }
+}
+
+fn unreachable(pass: &Pass<'_>) -> Told {
+    let expires = pass.past.held.and_then(|held| held.seen.expires_at);
+    let ran_out = pass.decision.row == Row::R6a || expires.is_some_and(|at| at <= pass.now);
+    let more = bounds::more(pass.goal, pass.past, expires, &pass.observed.margins);
+    if pass.other_client {
+        return Told::OtherClient(bounds::end(pass.past, pass.observed, pass.now));
+    }
+    if ran_out && pass.decision.row == Row::R6a && !more {
+        return Told::Expired(run_seconds(pass));
+    }
+    if ran_out {
+        return Told::RunOut(pass.look_fault.map_or(Reason::ProviderUnreachable, reason));
+    }
+    if let Some(kept) = kept(pass) {
+        return kept;
+    }
+    let near = pass.past.held.and_then(|held| bounds::near_expiry(&held.seen, pass.observed));
+    if more && near.is_some_and(|near| pass.now >= near) {
+        return match (pass.look_fault, pass.bar) {
+            (Some(fault), _) => Told::RenewalFailing(reason(fault), format!("renewal is due and {fault}")),
+            (None, Some(bar)) => Told::RenewalFailing(bar.reason, format!("renewal is due and {}", bar.message)),
+            (None, None) => {
+                Told::RenewalFailing(Reason::ProviderUnreachable, "renewal is due and the provider does not answer".to_owned())
+            }
+        };
+    }
+    Told::Keep
+}
+
+/// Row 42: the new spec cannot be created, so the session of the earlier one is kept.
+fn kept(pass: &Pass<'_>) -> Option<Told> {
+    let held = pass.past.held?;
+    let differs = pass.goal.hash.is_some() && held.hash.is_some() && held.hash != pass.goal.hash;
+    let unusable = pass.goal.hash.is_none() && pass.bar.is_some();
+    let bar = pass.bar.filter(|_| differs || unusable)?;
+    Some(Told::KeptFor(bar.reason, format!("{}; the session of the earlier spec is kept", bar.message)))
+}
+
+/// The session is over, by the provider's word (rows 7 and 8 of the decision).
+fn ended(pass: &Pass<'_>, status: &QosSessionStatus, by_network: bool) -> Told {
+    let expired = status.status_info.as_deref() == Some("DURATION_EXPIRED");
+    let more = bounds::more(pass.goal, pass.past, pass.past.held.and_then(|held| held.seen.expires_at), &pass.observed.margins);
+    match (expired, by_network) {
+        (true, _) if !more => Told::Expired(run_seconds(pass)),
+        (true, _) => Told::Gap { updating: false },
+        (false, true) => Told::NetworkTerminated { again: pass.goal.recreate },
+        (false, false) => Told::Vanished { again: pass.goal.recreate },
+    }
+}
+
+fn by_word(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
+    match status.qos_status.as_deref() {
+        Some("AVAILABLE") => kept(pass).unwrap_or(Told::Available),
+        Some("UNAVAILABLE") => Told::NetworkTerminated { again: pass.goal.recreate },
+        _ => Told::Requested(None),
+    }
+}
+
+/// Since when the session is REQUESTED, where that is longer than such a phase takes.
+fn late(pass: &Pass<'_>) -> Option<Timestamp> {
+    let since = pass.sent_record?.at;
+    (pass.now.duration_since(since) > pass.observed.margins.requested_max).then_some(since)
+}
+
+fn extending(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
+    match pass.effect {
+        Effect::Extended(_) => by_word(pass, status),
+        Effect::NotExtended(fault) => match fault.class {
+            FaultClass::Refused(_) | FaultClass::NotSupported | FaultClass::Conflict => Told::Keep,
+            _ => Told::RenewalFailing(reason(fault), format!("renewal is due and {fault}")),
+        },
+        _ => Told::Keep,
+    }
+}
+
+fn renewal_barred(pass: &Pass<'_>) -> Told {
+    match (pass.observed.bar, pass.bar) {
+        (Some(Bar::Namespace), _) => Told::NotRenewed,
+        (_, Some(bar)) => Told::RenewalFailing(bar.reason, format!("renewal is due: {}", bar.message)),
+        _ => Told::Keep,
+    }
+}
+
+fn barred(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
+    match pass.decision.barred {
+        Some(Barred::Suspended) => Told::Suspended,
+        Some(Barred::RunOver) => Told::Expired(run_seconds(pass)),
+        Some(Barred::RecoveryEnded) if ready_reason(status) == Reason::Vanished.as_str() => Told::Vanished { again: false },
+        Some(Barred::RecoveryEnded) => Told::NetworkTerminated { again: false },
+        // The first attempt is under way.
+        Some(Barred::By(Bar::ProviderUnmarked)) | None => Told::Keep,
+        Some(Barred::By(_)) => pass.bar.map_or(Told::Keep, |bar| Told::Barred(bar.reason, bar.message.clone())),
+    }
+}
+
+/// A create was sent, or would have been.
+fn sent(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
+    match pass.effect {
+        Effect::Created { .. } => by_word(pass, status),
+        Effect::NotCreated { fault: Some(fault), .. } if fault.class == FaultClass::Conflict => {
+            match pass.sent_record.and_then(|record| record.earlier) {
+                Some(earlier) if earlier > pass.now => Told::BusyWithLost(earlier),
+                _ => Told::BusyElsewhere,
+            }
+        }
+        Effect::NotCreated { fault: Some(fault), .. } => Told::Barred(reason(fault), fault.to_string()),
+        Effect::AdmissionDenied(message) => {
+            Told::Barred(Reason::AdmissionDenied, format!("the API server refused the attempt record: {message}"))
+        }
+        _ => Told::Keep,
+    }
+}
+
+/// The reason for a fault.
+pub fn reason(fault: &Fault) -> Reason {
+    use crate::qod::Reason as Refusal;
+    match fault.class {
+        FaultClass::NotExpressible { .. } => Reason::InvalidSpec,
+        FaultClass::Refused(refusal) => match refusal {
+            Refusal::Invalid => Reason::InvalidSpec,
+            Refusal::Duration => Reason::DurationOutOfRange,
+            Refusal::Profile => Reason::ProfileUnavailable,
+            Refusal::Device => Reason::DeviceNotFound,
+            Refusal::Identifier { .. } => Reason::IdentifierRejected,
+            Refusal::Credentials | Refusal::Permission => Reason::CredentialsRejected,
+            Refusal::Quota => Reason::QuotaExceeded,
+            Refusal::Callback | Refusal::State => Reason::ProviderError,
+        },
+        FaultClass::RateLimited => Reason::QuotaExceeded,
+        FaultClass::Conflict => Reason::DeviceBusy,
+        FaultClass::Unavailable => Reason::ProviderUnreachable,
+        FaultClass::Gone | FaultClass::GatewayNotFound | FaultClass::NotSupported => Reason::ProviderError,
+        FaultClass::Ambiguous | FaultClass::Unparseable => Reason::ProviderError,
+    }
+}

@@ -1,0 +1,204 @@
+//! Each state in conditions, message and Event.
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::Pass;
+use super::told::Told;
+use crate::api::{QosSessionStatus, Reason};
+use crate::session::memory::is_slow;
+use crate::session::outcome::PeerWords;
+
+/// Which condition says that more is to come, or that a person must act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deciding {
+    /// The operator is at work, or waits for what can come by itself.
+    Reconciling,
+    /// The spec must change, or a person must lift a refusal.
+    Stalled,
+}
+
+/// A state in words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Words {
+    /// Status of Available.
+    pub available: &'static str,
+    /// Status of Ready.
+    pub ready: &'static str,
+    /// Reason of Ready.
+    pub reason: Reason,
+    /// Reconciling or Stalled, and its reason.
+    pub deciding: Option<(Deciding, Reason)>,
+    /// Cause and remedy.
+    pub message: String,
+    /// The Event on the transition: warning, reason, action.
+    pub note: Option<(bool, &'static str, &'static str)>,
+    /// The Event is written although the reason is the same.
+    pub always: bool,
+}
+
+impl Words {
+    fn new(available: &'static str, ready: &'static str, reason: Reason, message: impl Into<String>) -> Self {
+        Self { available, ready, reason, deciding: None, message: message.into(), note: None, always: false }
+    }
+
+    const fn reconciling(mut self) -> Self {
+        self.deciding = Some((Deciding::Reconciling, self.reason));
+        self
+    }
+
+    const fn stalled(mut self) -> Self {
+        self.deciding = Some((Deciding::Stalled, self.reason));
+        self
+    }
+
+    const fn by(mut self, reason: Reason) -> Self {
+        let kind = if is_slow(reason) { Deciding::Stalled } else { Deciding::Reconciling };
+        self.deciding = Some((kind, reason));
+        self
+    }
+
+    const fn warns(mut self, action: &'static str) -> Self {
+        self.note = Some((true, self.reason.as_str(), action));
+        self
+    }
+
+    /// The reason of Available: its own while it is True under another Ready, else Ready's.
+    pub fn available_reason(&self) -> Reason {
+        if self.available == "True" { Reason::Available } else { self.reason }
+    }
+}
+
+/// A time as messages write it.
+fn at(time: Timestamp) -> String {
+    Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
+}
+
+const IN_FORCE: &str = "the network gives the QoS";
+
+impl Told {
+    /// The words; `None`: as before.
+    #[expect(clippy::too_many_lines, reason = "one table, a row a state")]
+    pub fn words(&self, pass: &Pass<'_>, before: &QosSessionStatus) -> Option<Words> {
+        let live = before.qos_status.as_deref() == Some("AVAILABLE") && before.session_id.is_some();
+        let truth = if live { "True" } else { "False" };
+        let words = match self {
+            Self::Keep => return None,
+            Self::Barred(reason, message) => {
+                let words = Words::new("False", "False", *reason, message.clone()).by(*reason);
+                match reason {
+                    Reason::ProviderNotReady | Reason::ProviderNotFound => words,
+                    Reason::InvalidSpec => words.warns("Validate"),
+                    Reason::NamespaceNotAllowed | Reason::SecretNotFound => words.warns("Resolve"),
+                    _ => words.warns("Create"),
+                }
+            }
+            Self::KeptFor(reason, message) => Words::new("False", "False", *reason, message.clone()).by(*reason).warns("Create"),
+            Self::BusyWithPeer => {
+                let message = match pass.peer {
+                    Some(PeerWords::Named { name, older: true }) => {
+                        format!("waits for QosSession {name}, which is older and holds this device and flow")
+                    }
+                    Some(PeerWords::Named { name, older: false }) => {
+                        format!("waits for QosSession {name}, which holds this device and flow")
+                    }
+                    _ => "waits for a session of another namespace, which holds this device and flow".to_owned(),
+                };
+                Words::new("False", "False", Reason::DeviceBusy, message).reconciling().warns("Create")
+            }
+            Self::BusyElsewhere => {
+                let message = "the provider holds another session for this device and flow (409 CONFLICT); no QosSession of this \
+                               cluster holds it";
+                Words::new("False", "False", Reason::DeviceBusy, message).reconciling().warns("Create")
+            }
+            Self::BusyWithLost(until) => {
+                let message = format!("a create whose answer was lost may hold this device until {}", at(*until));
+                Words::new("False", "False", Reason::DeviceBusy, message).reconciling().warns("Create")
+            }
+            Self::Requested(None) => {
+                Words::new("False", "False", Reason::Requested, "accepted by the provider, not yet in force").reconciling()
+            }
+            Self::Requested(Some(since)) => {
+                let message = format!("accepted by the provider, not yet in force since {}", at(*since));
+                let mut words = Words::new("False", "False", Reason::Requested, message).reconciling().warns("Observe");
+                words.always = super::find(before, crate::api::ConditionType::Ready).is_none_or(|c| c.message != words.message);
+                words
+            }
+            Self::Available => Words::new("True", "True", Reason::Available, IN_FORCE),
+            Self::Updating => {
+                Words::new("False", "False", Reason::Updating, "the session of the earlier spec is being released").reconciling()
+            }
+            Self::RenewalFailing(reason, message) => {
+                Words::new("True", "True", Reason::RenewalFailing, message.clone()).by(*reason).warns("Renew")
+            }
+            Self::Gap { updating: true } => {
+                let message = "the session of the earlier spec is released; one for the new spec is being created";
+                Words::new("False", "False", Reason::Updating, message).reconciling()
+            }
+            Self::Gap { updating: false } => {
+                let message = "the session could not be extended: released, being created again";
+                Words::new("False", "False", Reason::Renewing, message).reconciling()
+            }
+            Self::NetworkTerminated { again: true } => {
+                let message = "the network ended the session; it is released and created again";
+                Words::new("False", "False", Reason::NetworkTerminated, message).reconciling().warns("Observe")
+            }
+            Self::NetworkTerminated { again: false } => {
+                let message = "the network ended the session and recoveryPolicy is Never";
+                Words::new("False", "False", Reason::NetworkTerminated, message).stalled().warns("Observe")
+            }
+            Self::Expired(seconds) => {
+                let mut words = Words::new("False", "True", Reason::Expired, format!("ran for {seconds} s, as declared"));
+                words.note = Some((false, Reason::Expired.as_str(), "Observe"));
+                words
+            }
+            Self::Suspended => Words::new("False", "True", Reason::Suspended, "no session is held while suspend is true"),
+            Self::Releasing => {
+                let message = "suspend is true: the session is being released";
+                Words::new("False", "False", Reason::Releasing, message).reconciling()
+            }
+            Self::OutcomeUnknown => {
+                let message = "the answer to a create was lost; whether a session exists is being found out";
+                Words::new("Unknown", "Unknown", Reason::OutcomeUnknown, message).reconciling().warns("Create")
+            }
+            Self::RunOut(reason) => {
+                let cause = if *reason == Reason::ProviderUnreachable { "does not answer" } else { "gives no usable answer" };
+                let message = format!("the session has run out and the provider {cause}");
+                Words::new("False", "False", *reason, message).reconciling().warns("Renew")
+            }
+            Self::ReleaseBlocked { cause, until, unknown } => {
+                let end = until.map_or_else(String::new, |until| {
+                    format!("; at {} nothing can be left to release and the object goes", at(until))
+                });
+                let available = if *unknown { "Unknown" } else { truth };
+                let message = format!("{cause}{end}");
+                Words::new(available, "False", Reason::ReleaseBlocked, message).reconciling().warns("Release")
+            }
+            Self::Paused => {
+                let message = "the annotation qos-operator.io/paused stops every effect";
+                Words::new(truth, "False", Reason::Paused, message).stalled()
+            }
+            Self::Vanished { again } => {
+                let words =
+                    Words::new("False", "False", Reason::Vanished, "the provider no longer knows the session").warns("Observe");
+                if *again { words.reconciling() } else { words.stalled() }
+            }
+            Self::NotRenewed => Words::new("True", "True", Reason::NamespaceNotAllowed, "no longer admitted: not renewed")
+                .stalled()
+                .warns("Renew"),
+            Self::OtherClient(until) => {
+                let by = until.map_or_else(String::new, |until| format!(" before {}", at(until)));
+                let message = format!("another client made this session: its credentials are needed to renew or release it{by}");
+                Words::new(truth, "True", Reason::CredentialsRejected, message).stalled().warns("Observe")
+            }
+            Self::Unreadable(version) => {
+                let version = version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
+                let message = format!(
+                    "the attempt record has {version}, this operator reads {}; deletionPolicy Orphan lets the object go",
+                    crate::session::record::VERSION
+                );
+                Words::new("Unknown", "Unknown", Reason::OutcomeUnknown, message).stalled().warns("Observe")
+            }
+        };
+        Some(words)
+    }
+}

@@ -1,0 +1,268 @@
+//! The API over HTTP: routes, faults, and what only a gateway would answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use futures::StreamExt;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::connection::Switch;
+use super::faults::{Effect, What};
+use super::provider::{Answer, Call, Provider};
+use super::requests::{Number, Request};
+use super::session::seconds_later;
+use super::settings::{Operation, Outage};
+use super::wire::{Fault, Problem, v0_10};
+use crate::clock::Clock;
+use crate::private::Private;
+
+/// What all requests share.
+#[derive(Debug)]
+pub(super) struct Api {
+    /// The provider.
+    pub(super) provider: Mutex<Provider>,
+    /// The time of everything.
+    pub(super) clock: Clock,
+}
+
+type Shared = Arc<Api>;
+
+/// The routes under `base_path` (`/apigateway/qod/v0`, or empty); everything else is a gateway's 404.
+pub(super) fn router(api: Shared, base_path: &str) -> Router {
+    let on = |operation: Operation| {
+        move |State(api): State<Shared>,
+              Extension(switch): Extension<Switch>,
+              name: Option<Path<String>>,
+              Query(query): Query<BTreeMap<String, String>>,
+              headers: HeaderMap,
+              body: Bytes| {
+            let name = name.map(|Path(name)| name);
+            let json = headers.get(header::CONTENT_TYPE).is_some_and(is_json);
+            let call = Call { operation, name, query, token: bearer(&headers), json, body: Private::new(body.to_vec()) };
+            answer(api, switch, call)
+        }
+    };
+    let routes = Router::new()
+        .route("/sessions", post(on(Operation::Create)))
+        .route("/sessions/{id}", get(on(Operation::Get)).delete(on(Operation::Delete)))
+        .route("/sessions/{id}/extend", post(on(Operation::Extend)))
+        .route("/qos-profiles", get(on(Operation::Profiles)))
+        .route("/qos-profiles/{name}", get(on(Operation::Profiles)));
+    let routes = if base_path.is_empty() { routes } else { Router::new().nest(base_path, routes) };
+    routes.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(api)
+}
+
+/// The token of `Authorization: Bearer <token>`.
+fn bearer(headers: &HeaderMap) -> Option<Private<String>> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Private::from(token.trim()))
+}
+
+fn is_json(value: &HeaderValue) -> bool {
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// What comes back to a client: an answer, or its connection is cut.
+enum Reply {
+    Answer(Response),
+    Cut,
+}
+
+async fn answer(api: Shared, switch: Switch, call: Call) -> Response {
+    // A task of its own: a client that hangs up does not stop what the provider is doing.
+    let reply = tokio::spawn(async move { api.reply(call).await }).await;
+    match reply {
+        Ok(Reply::Answer(response)) => response,
+        // Also a task that died: better no answer than a wrong one.
+        Ok(Reply::Cut) | Err(_) => match switch.cut().await {},
+    }
+}
+
+async fn unknown(State(api): State<Shared>) -> Response {
+    gateway_answer(&api, Operation::Unknown, StatusCode::NOT_FOUND)
+}
+
+async fn wrong_method(State(api): State<Shared>) -> Response {
+    gateway_answer(&api, Operation::Unknown, StatusCode::METHOD_NOT_ALLOWED)
+}
+
+/// What a gateway answers before the API is reached: HTML, no code.
+fn gateway_answer(api: &Api, operation: Operation, status: StatusCode) -> Response {
+    let now = api.clock.now();
+    let mut provider = api.provider.lock();
+    let number = provider.requests.arrived(request(operation, None, None, now));
+    provider.requests.done(number, operation, Some(status.as_u16()));
+    gateway_page(status)
+}
+
+fn gateway_page(status: StatusCode) -> Response {
+    let reason = status.canonical_reason().unwrap_or("Error");
+    let html = format!("<html><head><title>{status}</title></head><body><h1>{reason}</h1></body></html>\n");
+    (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
+}
+
+fn request(operation: Operation, session_id: Option<Uuid>, fault: Option<&'static str>, now: Timestamp) -> Request {
+    Request { time: now.to_string(), operation, session_id, status: None, effect: None, fault }
+}
+
+impl Api {
+    async fn reply(&self, call: Call) -> Reply {
+        let operation = call.operation;
+        let (number, what) = match self.arrive(&call) {
+            Ok(arrived) => arrived,
+            Err(response) => return Reply::Answer(*response),
+        };
+        match what {
+            None => self.told(number, operation, &self.perform(number, &call)),
+            Some(What::Refuse | What::DropBefore) => self.cut(number, operation),
+            Some(What::DropAfter) => {
+                self.perform(number, &call);
+                self.cut(number, operation)
+            }
+            Some(What::CutBody) => {
+                let answer = self.perform(number, &call);
+                self.cut(number, operation);
+                cut_body(&answer)
+            }
+            Some(What::Late { seconds }) => {
+                self.later(number, call, seconds);
+                self.cut(number, operation)
+            }
+            Some(What::Delay { before_seconds, after_seconds }) => {
+                self.pause(before_seconds).await;
+                let answer = self.perform(number, &call);
+                self.pause(after_seconds).await;
+                self.told(number, operation, &answer)
+            }
+            Some(What::Status { status, code, body, headers, effect }) => {
+                match effect {
+                    Effect::None => {}
+                    Effect::Before => drop(self.perform(number, &call)),
+                    Effect::After => self.later(number, call, 0),
+                }
+                let body = body.or_else(|| {
+                    let flavour = self.provider.lock().settings.flavour;
+                    code.map(|code| v0_10::error_info(status, &code, "Injected fault", flavour))
+                });
+                self.done(number, operation, Some(status));
+                Reply::Answer(with(status, body.as_ref(), &headers))
+            }
+        }
+    }
+
+    /// Notes the call. What the gateway answers in the API's place is an error here, otherwise the fault that the call meets.
+    fn arrive(&self, call: &Call) -> Result<(Number, Option<What>), Box<Response>> {
+        let now = self.clock.now();
+        let mut provider = self.provider.lock();
+        provider.advance(now);
+        let settings = &provider.settings;
+        let off = settings.operations_off.get(&call.operation).and_then(|status| StatusCode::from_u16(*status).ok());
+        let instead = if settings.outage != Outage::None {
+            let problem = Problem::new(Fault::Unavailable, "Service unavailable");
+            let (status, body) = v0_10::problem(&problem, call.operation, settings.flavour);
+            Some(with(status, Some(&body), &BTreeMap::new()))
+        } else if settings.gateway_not_found {
+            Some(gateway_page(StatusCode::NOT_FOUND))
+        } else {
+            off.map(gateway_page)
+        };
+        let what = if instead.is_none() { provider.faults.meet(call.operation, now, rand::random) } else { None };
+        let session = call.name.as_deref().and_then(|name| v0_10::session_id(name).ok());
+        let number = provider.requests.arrived(request(call.operation, session, what.as_ref().map(What::name), now));
+        if let Some(response) = instead {
+            provider.requests.done(number, call.operation, Some(response.status().as_u16()));
+            return Err(Box::new(response));
+        }
+        Ok((number, what))
+    }
+
+    /// The call takes effect now.
+    fn perform(&self, number: Number, call: &Call) -> Answer {
+        let mut provider = self.provider.lock();
+        let now = self.clock.now();
+        provider.advance(now);
+        let answer = provider.perform(call, now);
+        provider.requests.took_effect(number, answer.status, answer.session);
+        answer
+    }
+
+    /// The call takes effect `seconds` from now.
+    fn later(&self, number: Number, call: Call, seconds: i64) {
+        let at = seconds_later(self.clock.now(), seconds);
+        self.provider.lock().perform_later(call, number, at);
+    }
+
+    /// The client is told the API's own answer.
+    fn told(&self, number: Number, operation: Operation, answer: &Answer) -> Reply {
+        if let (Operation::Create, 201, Some(id)) = (operation, answer.status, answer.session) {
+            self.provider.lock().answered(id);
+        }
+        self.done(number, operation, Some(answer.status));
+        Reply::Answer(with(answer.status, answer.body.as_ref(), &BTreeMap::new()))
+    }
+
+    fn cut(&self, number: Number, operation: Operation) -> Reply {
+        self.done(number, operation, None);
+        Reply::Cut
+    }
+
+    fn done(&self, number: Number, operation: Operation, status: Option<u16>) {
+        self.provider.lock().requests.done(number, operation, status);
+        tracing::info!(?operation, status, "request");
+    }
+
+    async fn pause(&self, seconds: f64) {
+        if seconds > 0.0 {
+            self.clock.sleep(SignedDuration::from_secs_f64(seconds)).await;
+        }
+    }
+}
+
+fn with(status: u16, body: Option<&Value>, headers: &BTreeMap<String, String>) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let (kind, text) = match body {
+        None => (None, String::new()),
+        Some(Value::String(text)) => (Some("text/html; charset=utf-8"), text.clone()),
+        Some(json) => (Some("application/json"), json.to_string()),
+    };
+    let mut response = (status, text).into_response();
+    let set = response.headers_mut();
+    set.remove(header::CONTENT_TYPE);
+    let kind = kind.map(|kind| (header::CONTENT_TYPE, HeaderValue::from_static(kind)));
+    let more =
+        headers.iter().filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?)));
+    for (name, value) in kind.into_iter().chain(more) {
+        set.insert(name, value);
+    }
+    response
+}
+
+/// Half of the answer's body, after a head that promises all of it; then the connection breaks.
+fn cut_body(answer: &Answer) -> Reply {
+    let Some(body) = &answer.body else {
+        return Reply::Cut;
+    };
+    let text = body.to_string();
+    let half = text.get(..text.len() / 2).unwrap_or_default().to_owned();
+    let broken = futures::stream::iter([Ok(half), Err(std::io::Error::other("cut"))]);
+    // The first half is to be on the wire before the connection is dropped.
+    let paced = broken.then(|piece| async {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        piece
+    });
+    let mut response = with(answer.status, None, &BTreeMap::new());
+    *response.body_mut() = Body::from_stream(paced);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
+    Reply::Answer(response)
+}

@@ -1,0 +1,305 @@
+//! What can be set, at the start and by the admin API while it runs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::device::Subscriber;
+
+/// By which rules the provider behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    /// Telefónica's sandbox mock: no state, an identifier ending in 9 is a conflict, every id is found.
+    Mock,
+    /// The life cycle of the specification: overlap, REQUESTED, expiry, retention, extend.
+    Life,
+}
+
+/// Whose form of the API version 0.10 is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "camelCase")]
+pub enum Flavour {
+    /// Telefónica Open Gateway: errors without `status`, codes of their own, profiles listed as names.
+    Telefonica,
+    /// CAMARA release v0.10.1.
+    Camara,
+}
+
+/// When a new session is refused because of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "camelCase")]
+pub enum Overlap {
+    /// The rule of the specification: overlapping flows, any client, any profile.
+    Enforced,
+    /// Only the same flow with the same profile.
+    Identical,
+    /// Never.
+    Off,
+}
+
+/// What an extend of an AVAILABLE session does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "camelCase")]
+pub enum Extend {
+    /// Lengthens it, up to `extendCapSeconds` of remaining time.
+    Capped,
+    /// Answers 200 and leaves `expiresAt` as it was.
+    NoGain,
+}
+
+/// What becomes of a REQUESTED session after its delay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RequestedOutcome {
+    /// The network grants it.
+    Available,
+    /// The network fails to: UNAVAILABLE, kept for the retention.
+    Unavailable,
+}
+
+/// Whether the API can be reached at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outage {
+    /// It can.
+    None,
+    /// The port is closed: connections are refused, and those open are cut.
+    Refused,
+    /// Every request is answered with 503.
+    Unavailable,
+}
+
+/// The form of a profile in the answers of `/qos-profiles`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "camelCase")]
+pub enum ProfileBodies {
+    /// As the flavour's document has it: Telefónica names, CAMARA objects.
+    Documented,
+    /// Names: `["QOS_E"]`.
+    Names,
+    /// Objects with status and limits.
+    Objects,
+}
+
+/// Whether a profile may be used (CAMARA `QosProfileStatusEnum`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ProfileStatus {
+    /// For new sessions.
+    Active,
+    /// Not at present.
+    Inactive,
+    /// Only by sessions that have it already.
+    Deprecated,
+}
+
+/// A profile that the provider offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// Whether it may be used.
+    #[serde(default = "Profile::active")]
+    pub status: ProfileStatus,
+    /// The shortest session, in seconds.
+    #[serde(default)]
+    pub min_duration_seconds: Option<i64>,
+    /// The longest session, in seconds.
+    #[serde(default)]
+    pub max_duration_seconds: Option<i64>,
+}
+
+impl Profile {
+    fn active() -> ProfileStatus {
+        ProfileStatus::Active
+    }
+}
+
+/// The operations of the API, by their `operationId`s in the specification, shortened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Operation {
+    /// `createSession`
+    Create,
+    /// `getSession`
+    Get,
+    /// `deleteSession`
+    Delete,
+    /// `extendQosSessionDuration`
+    Extend,
+    /// `getQosProfiles` and `getQosProfile`
+    Profiles,
+    /// A path or method that the API does not have.
+    Unknown,
+}
+
+/// All settings. The admin API shows and changes them under these names, in camelCase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Settings {
+    /// By which rules the provider behaves.
+    pub mode: Mode,
+    /// Whose form of the API is spoken.
+    pub flavour: Flavour,
+    /// How long a new session is REQUESTED; 0: the 201 says AVAILABLE.
+    pub requested_delay_seconds: i64,
+    /// What becomes of it then.
+    pub requested_outcome: RequestedOutcome,
+    /// How long a session that the network ended is kept, readable as UNAVAILABLE and still holding its flow (specification: at
+    /// least 360).
+    pub retention_seconds: i64,
+    /// How long an expired session stays readable as UNAVAILABLE; it no longer holds its flow.
+    pub expired_kept_seconds: i64,
+    /// How long a deleted session stays readable as UNAVAILABLE, as in some reading of the specification.
+    pub deleted_kept_seconds: i64,
+    /// Granted instead of the duration asked for.
+    pub granted_seconds: Option<i64>,
+    /// What extend does.
+    pub extend: Extend,
+    /// The most time that an extend leaves before the end (specification: 86400).
+    pub extend_cap_seconds: i64,
+    /// When a new session is refused because of another one.
+    pub overlap: Overlap,
+    /// The profiles offered; the whole list is replaced.
+    pub profiles: Vec<Profile>,
+    /// The form of a profile in the answers.
+    pub profile_bodies: ProfileBodies,
+    /// Subscribers with several identifiers; the whole list is replaced.
+    pub subscribers: Vec<Subscriber>,
+    /// Whether devices that are no subscriber's are refused with 400.
+    pub known_devices_only: bool,
+    /// Status for a session of another client: 403 or 404.
+    pub foreign_session_status: u16,
+    /// GET answers 200 with some session's fields for an id that does not exist.
+    pub any_id_found: bool,
+    /// Added to every time in an answer: a provider whose clock is ahead (or, below 0, behind).
+    pub clock_skew_seconds: i64,
+    /// Operations that the provider does not offer, with the status (404, 405 or 501) that its gateway gives instead.
+    pub operations_off: BTreeMap<Operation, u16>,
+    /// Every path answers the gateway's 404.
+    pub gateway_not_found: bool,
+    /// Whether the API can be reached.
+    pub outage: Outage,
+    /// How long, in reachable time, a client has to ask for a session after its end before the running ledger calls it leaked.
+    pub leak_grace_seconds: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let profile = |name: &str| Profile {
+            name: name.to_owned(),
+            status: ProfileStatus::Active,
+            min_duration_seconds: Some(1),
+            max_duration_seconds: Some(86_400),
+        };
+        Self {
+            mode: Mode::Life,
+            flavour: Flavour::Telefonica,
+            requested_delay_seconds: 0,
+            requested_outcome: RequestedOutcome::Available,
+            retention_seconds: 360,
+            expired_kept_seconds: 0,
+            deleted_kept_seconds: 0,
+            granted_seconds: None,
+            extend: Extend::Capped,
+            extend_cap_seconds: 86_400,
+            overlap: Overlap::Enforced,
+            profiles: ["QOS_E", "QOS_S", "QOS_M", "QOS_L"].map(profile).to_vec(),
+            profile_bodies: ProfileBodies::Documented,
+            subscribers: Vec::new(),
+            known_devices_only: false,
+            foreign_session_status: 403,
+            any_id_found: false,
+            clock_skew_seconds: 0,
+            operations_off: BTreeMap::new(),
+            gateway_not_found: false,
+            outage: Outage::None,
+            leak_grace_seconds: 600,
+        }
+    }
+}
+
+/// Why settings are refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Invalid {
+    /// Not an object of the known fields.
+    #[error("settings: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// A value outside its range.
+    #[error("settings: {field} must be {must}")]
+    Range {
+        /// The field.
+        field: &'static str,
+        /// What it must be.
+        must: &'static str,
+    },
+}
+
+impl Settings {
+    /// These settings with the fields of `change` (an object of some fields) replaced.
+    pub fn merged(&self, change: Value) -> Result<Self, Invalid> {
+        let mut all = serde_json::to_value(self)?;
+        match (all.as_object_mut(), change) {
+            (Some(fields), Value::Object(change)) => fields.extend(change),
+            // Not an object: decoding it says what it is instead.
+            (_, other) => all = other,
+        }
+        let merged: Self = serde_json::from_value(all)?;
+        merged.check()?;
+        Ok(merged)
+    }
+
+    /// Refuses values that make no sense.
+    pub fn check(&self) -> Result<(), Invalid> {
+        // More than any clock's calendar needs, and far from an overflow.
+        let sane = |seconds: i64| (0..=1_000_000_000).contains(&seconds);
+        let rules = [
+            ("requestedDelaySeconds", "0 or more", sane(self.requested_delay_seconds)),
+            ("retentionSeconds", "0 or more", sane(self.retention_seconds)),
+            ("expiredKeptSeconds", "0 or more", sane(self.expired_kept_seconds)),
+            ("deletedKeptSeconds", "0 or more", sane(self.deleted_kept_seconds)),
+            ("leakGraceSeconds", "0 or more", sane(self.leak_grace_seconds)),
+            ("extendCapSeconds", "0 or more", sane(self.extend_cap_seconds)),
+            ("grantedSeconds", "1 or more", self.granted_seconds.is_none_or(|granted| granted >= 1 && sane(granted))),
+            ("clockSkewSeconds", "between -1000000000 and 1000000000", sane(self.clock_skew_seconds.saturating_abs())),
+            ("foreignSessionStatus", "403 or 404", [403, 404].contains(&self.foreign_session_status)),
+            (
+                "operationsOff",
+                "a map of operations to 404, 405 or 501",
+                self.operations_off.values().all(|s| [404, 405, 501].contains(s)),
+            ),
+        ];
+        match rules.into_iter().find(|(_, _, holds)| !holds) {
+            Some((field, must, _)) => Err(Invalid::Range { field, must }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_change_replaces_its_fields_and_leaves_the_others() {
+        let changed = Settings::default().merged(json!({"retentionSeconds": 5, "operationsOff": {"extend": 405}})).unwrap();
+        assert_eq!(changed.retention_seconds, 5);
+        assert_eq!(changed.operations_off[&Operation::Extend], 405);
+        assert_eq!(changed.profiles, Settings::default().profiles);
+    }
+
+    #[test]
+    fn a_wrong_change_is_refused_with_the_name_of_its_field() {
+        let unknown = Settings::default().merged(json!({"retentionSecond": 5})).unwrap_err().to_string();
+        assert!(unknown.contains("retentionSecond"), "{unknown}");
+        let range = Settings::default().merged(json!({"grantedSeconds": 0})).unwrap_err().to_string();
+        assert_eq!(range, "settings: grantedSeconds must be 1 or more");
+        assert!(Settings::default().merged(json!([1])).is_err());
+    }
+}

@@ -1,0 +1,249 @@
+//! Runs one vector, through the real client against a real socket.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use qos_operator::private::Private;
+use qos_operator::qod::classify::{self, Asked};
+use qos_operator::qod::{Client, DurationCheck, Fault, Generation, Operation, Settings, wire};
+use reqwest::header::HeaderName;
+use serde_json::{Value, json};
+
+use super::call::{BASE, PROFILES_BASE, Returned, TOKEN, call, describe, input_of, outcome, request_holds};
+use super::log::CapturedLog;
+use super::raw_server::{RawServer, Reply, answer};
+use super::{case, response};
+
+/// What became of a vector.
+pub(super) enum Verdict {
+    Passed,
+    NotYetSupported,
+    Failed(String),
+}
+
+/// What all vectors share: a server whose next answer is set, and the log.
+pub(super) struct Bench {
+    server: RawServer,
+    clients: BTreeMap<Generation, Client>,
+    log: CapturedLog,
+    /// How many bytes of log were looked through.
+    pub(super) looked_through: Cell<usize>,
+    _guard: tracing::subscriber::DefaultGuard,
+}
+
+impl Bench {
+    pub(super) async fn start() -> Self {
+        let (log, guard) = CapturedLog::start();
+        let server = RawServer::start(Reply::Reset).await;
+        let supported = Generation::ALL.into_iter().filter(|generation| generation.is_supported());
+        let clients =
+            supported.map(|generation| (generation, Client::new(settings(&server, "http", generation)).unwrap())).collect();
+        Self { server, clients, log, looked_through: Cell::new(0), _guard: guard }
+    }
+
+    pub(super) async fn run(&self, generation: &str, vector: &Value) -> Verdict {
+        let supported = generation.parse::<Generation>().ok().filter(|generation| generation.is_supported());
+        let problems = match (kind(vector), supported) {
+            // One shape of profile serves all generations.
+            ("profile", None) => pure_profile(vector),
+            ("profile", Some(_)) if vector["input"].is_object() => pure_profile(vector),
+            ("request", Some(generation)) => match self.request(generation, vector).await {
+                Some(problems) => problems,
+                None => return Verdict::NotYetSupported,
+            },
+            ("response" | "profile", Some(generation)) => self.responses(generation, vector).await,
+            ("request" | "response", None) | ("notification" | "token" | "recovery", _) => {
+                return Verdict::NotYetSupported;
+            }
+            (other, _) => vec![format!("there is no kind {other}")],
+        };
+        if problems.is_empty() { Verdict::Passed } else { Verdict::Failed(problems.join("; ")) }
+    }
+
+    /// None where the vector wants a setting that the client does not have.
+    async fn request(&self, generation: Generation, vector: &Value) -> Option<Vec<String>> {
+        let input = &vector["input"];
+        let mut settings = settings(&self.server, "http", generation);
+        for (name, value) in input["settings"].as_object().into_iter().flatten() {
+            match name.as_str() {
+                "extraHeaders" => {
+                    let pairs = value.as_object().unwrap().iter();
+                    let headers = pairs
+                        .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.as_str().unwrap().parse().unwrap()));
+                    settings.extra_headers = Private::new(headers.collect());
+                }
+                _ if *value == "Auto" => {}
+                _ => return None,
+            }
+        }
+        if vector["expect"]["request"]["api"] == "profiles" {
+            settings.profiles_url = Some(self.server.url("http", PROFILES_BASE));
+        }
+        let client = Client::new(settings).unwrap();
+        // Any answer will do: only what was sent is looked at.
+        self.server.reply_with(Reply::Bytes(answer(500, &[], "")));
+        self.log.take();
+        let result = call(&client, input).await;
+        let mut seen = self.server.take_seen();
+        let mut problems = self.leaks(vector, &result);
+        let outcome = match seen.len() {
+            0 => result.err().map_or_else(|| json!({}), |fault| case::fault(&fault)),
+            1 => {
+                json!({ "request": seen.pop().map(|seen| describe(&seen, &vector["expect"]["request"])) })
+            }
+            more => json!({ "requests": more }),
+        };
+        if !alternatives(vector).any(|expected| request_holds(&outcome, expected)) {
+            problems.push(format!("it was {outcome}"));
+        }
+        Some(problems)
+    }
+
+    async fn responses(&self, generation: Generation, vector: &Value) -> Vec<String> {
+        let cases: Vec<&Value> = vector["cases"].as_array().map_or_else(|| vec![vector], |cases| cases.iter().collect());
+        let mut problems = Vec::new();
+        for (number, case) in cases.into_iter().enumerate() {
+            for problem in self.one_response(generation, vector, case).await {
+                problems.push(format!("case {number} ({}): {problem}", case["operation"]));
+            }
+        }
+        problems
+    }
+
+    async fn one_response(&self, generation: Generation, vector: &Value, case: &Value) -> Vec<String> {
+        let context = if case["context"].is_object() { &case["context"] } else { &vector["context"] };
+        // Within `cases`, the response's keys stand in the case itself.
+        let response = if case["response"].is_object() { &case["response"] } else { case };
+        let made = match self.client_for(generation, response, context).await {
+            Ok(made) => made,
+            Err(problem) => return vec![problem],
+        };
+        let client = made.as_ref().unwrap_or(&self.clients[&generation]);
+        self.log.take();
+        let result = call(client, &input_of(case)).await;
+        let mut problems = self.leaks(vector, &result);
+        let sent = self.server.take_seen().len();
+        if sent > 1 {
+            problems.push(format!("it was sent {sent} times"));
+        }
+        let outcome = outcome(&result, case["operation"].as_str().unwrap(), &context["flow"]);
+        if !alternatives(case).any(|expected| case::holds(&outcome, expected)) {
+            problems.push(format!("it was {outcome}, not {}", case["expect"]));
+        }
+        for never in case["never"].as_array().into_iter().flatten() {
+            let available = never == "qosStatus AVAILABLE" && outcome["session"]["qosStatus"] == "AVAILABLE";
+            if *never == outcome["class"] || available {
+                problems.push(format!("it must never be {never}"));
+            }
+        }
+        problems
+    }
+
+    /// Sets the server's answer; a client of its own where the usual one does not do.
+    async fn client_for(&self, generation: Generation, response: &Value, context: &Value) -> Result<Option<Client>, String> {
+        let mut own = settings(&self.server, "http", generation);
+        match response["transport"].as_str() {
+            None => {
+                self.server.reply_with(Reply::Bytes(response::bytes(response)));
+                let Some(now) = context["now"].as_str() else {
+                    return Ok(None);
+                };
+                let now: Timestamp = now.parse().unwrap();
+                own.clock.advance(now.duration_since(own.clock.now()));
+            }
+            Some("connectionRefused") => {
+                let unused = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+                own.base_url.set_port(Some(unused.port())).unwrap();
+            }
+            Some("tlsHandshakeFailed") => {
+                self.server.reply_with(Reply::Rubbish);
+                own = settings(&self.server, "https", generation);
+            }
+            Some("timeoutAfterSend") => {
+                self.server.reply_with(Reply::BytesThenNothing(Vec::new()));
+                own.request_timeout = Duration::from_millis(300);
+            }
+            Some("resetAfterSend") => self.server.reply_with(Reply::Reset),
+            Some(other) => return Err(format!("there is no transport {other} here")),
+        }
+        Ok(Some(Client::new(own).unwrap()))
+    }
+
+    /// Where a text appears that must not.
+    fn leaks<T: std::fmt::Debug>(&self, vector: &Value, result: &Result<T, Fault>) -> Vec<String> {
+        let log = self.log.take();
+        self.looked_through.set(self.looked_through.get() + log.len());
+        let mut printed = format!("{result:?}");
+        if let Err(fault) = result {
+            printed.push_str(&fault.to_string());
+        }
+        let mut secrets = vec![TOKEN.to_owned()];
+        secrets.extend(vector["mustNotAppear"].as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()));
+        personal(vector, &mut secrets);
+        let place = |secret: &&String| log.contains(*secret) || printed.contains(*secret);
+        secrets.iter().filter(place).map(|secret| format!("{secret} is in a log line or a result")).collect()
+    }
+}
+
+/// The texts of a vector that are personal or secret by their place.
+fn personal(value: &Value, found: &mut Vec<String>) {
+    const KEYS: [&str; 6] =
+        ["phoneNumber", "networkAccessIdentifier", "publicAddress", "privateAddress", "token", "notificationAuthToken"];
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::String(text) if KEYS.contains(&key.as_str()) => found.push(text.clone()),
+                    // A provider's prose; a single word may stand in a log for other reasons.
+                    Value::String(text) if key == "message" && text.contains(' ') => {
+                        found.push(text.clone());
+                    }
+                    other => personal(other, found),
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| personal(value, found)),
+        _ => {}
+    }
+}
+
+fn settings(server: &RawServer, scheme: &str, generation: Generation) -> Settings {
+    let mut settings = Settings::new(generation, server.url(scheme, BASE));
+    settings.request_timeout = Duration::from_secs(10);
+    settings
+}
+
+pub(super) fn alternatives(case: &Value) -> impl Iterator<Item = &Value> {
+    std::iter::once(&case["expect"]).chain(case["mayAlso"].as_array().into_iter().flatten())
+}
+
+/// A profile vector without a client: the parser is the same for all generations.
+fn pure_profile(vector: &Value) -> Vec<String> {
+    if vector["input"].is_object() {
+        let profile = wire::profile(vector["input"]["profile"].to_string().as_bytes()).unwrap();
+        let check = match profile.check(vector["input"]["durationSeconds"].as_i64().unwrap()) {
+            DurationCheck::Ok => "ok",
+            DurationCheck::TooShort { .. } => "tooShort",
+            DurationCheck::TooLong { .. } => "tooLong",
+        };
+        return if vector["expect"]["duration"] == check { vec![] } else { vec![format!("it was {check}")] };
+    }
+    let operation = case::operation(vector["operation"].as_str().unwrap());
+    let outcome = response::with_answer(&vector["response"], |answer| {
+        let asked = Asked { operation, device_sent: false };
+        let result = match operation {
+            Operation::GetQosProfile => classify::profile(asked, answer).map(Returned::Profile),
+            _ => classify::profiles(asked, answer).map(Returned::Profiles),
+        };
+        outcome(&result, "", &Value::Null)
+    });
+    if alternatives(vector).any(|expected| case::holds(&outcome, expected)) { vec![] } else { vec![format!("it was {outcome}")] }
+}
+
+/// A vector's kind in the table: the look-ups after a lost create are `response` in the files.
+pub(super) fn kind(vector: &Value) -> &str {
+    let kind = vector["kind"].as_str().unwrap_or("none");
+    if kind == "response" && vector["expect"]["lookup"].is_string() { "recovery" } else { kind }
+}

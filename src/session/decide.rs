@@ -182,7 +182,8 @@ impl Decision {
     }
 }
 
-/// What to do next.
+/// What to do next. `now` is when the pass began to look, before its read of the provider: a list that was made before a create
+/// could no longer land proves nothing, however late its answer is weighed.
 pub fn decide(goal: &Goal, past: &Past, observed: &Observed, now: Timestamp) -> Decision {
     let case = Case { goal, past, observed, now };
     case.hold_back(case.row())

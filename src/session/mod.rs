@@ -17,6 +17,8 @@ pub mod facts;
 pub mod flow;
 pub mod key;
 pub mod memory;
+#[cfg(test)]
+mod model;
 pub mod observe;
 pub mod outcome;
 pub mod past;

@@ -64,11 +64,7 @@ impl<S: Sink> Moves<'_, S> {
             next.slot_mut(r, o).prog = Prog::Idle;
             next
         };
-        next.slot_mut(r, o).prog = if send {
-            Prog::Post { uid: object.uid, rec }
-        } else {
-            Prog::Idle
-        };
+        next.slot_mut(r, o).prog = if send { Prog::Post { uid: object.uid, rec } } else { Prog::Idle };
         self.free(next, || format!("{name}: patch finalizer+attempt n{}", rec.nonce));
         if send && self.state.left(Fault::LostApi) {
             self.any(lost, Some(Fault::LostApi), None, || format!("{name}: patch finalizer+attempt n{}, answer lost", rec.nonce));
@@ -186,8 +182,7 @@ impl<S: Sink> Moves<'_, S> {
     fn write(&mut self, r: usize, o: usize, uid: u8, status: &Status, stale: bool, answered: Option<Answered>) {
         let name = who(self.config, r, o);
         let object = *self.state.object(o);
-        let again =
-            answered.map_or(Prog::Idle, |(rec, answer, slot, sight)| Prog::Answered { uid, rec, answer, slot, sight });
+        let again = answered.map_or(Prog::Idle, |(rec, answer, slot, sight)| Prog::Answered { uid, rec, answer, slot, sight });
         let same = object.exists && object.uid == uid;
         if !same || (stale && self.rules.on(Rule::StatusGuardedByVersion)) {
             let next = self.then(r, o, again);
@@ -319,7 +314,6 @@ fn held(status: &Status) -> String {
         (session, None) => format!("holds #{session}"),
     }
 }
-
 
 fn outcome(rec: &Rec, answer: Outcome, slot: u8) -> String {
     match slot {

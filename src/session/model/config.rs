@@ -1,7 +1,7 @@
 //! What one exploration is about: the provider's kind, the margins, and how many faults of which kind may happen.
 
-use super::super::facts::{Abilities, Margins, Renewal};
 use super::super::bounds::seconds;
+use super::super::facts::{Abilities, Margins, Renewal};
 
 /// Something that goes wrong, or that a user does. Each costs one of its budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -234,7 +234,13 @@ impl Floors {
         let extensions = if config.extends { 2 * longest } else { 0 };
         let expires = -(config.retention + extensions + 1);
         let run = config.run.map_or(0, |run| expires - run - 1);
-        Self { at: -(config.w + 1 + waited), dead: -config.retention, expires, run, since: -(config.w + config.l + config.c + config.q + longest + config.retention + 2) }
+        Self {
+            at: -(config.w + 1 + waited),
+            dead: -config.retention,
+            expires,
+            run,
+            since: -(config.w + config.l + config.c + config.q + longest + config.retention + 2),
+        }
     }
 
     fn rec(&self, rec: &mut Rec, f: &mut impl FnMut(&mut i8, i8)) {

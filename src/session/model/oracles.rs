@@ -44,16 +44,24 @@ pub(super) fn reached(state: &State, config: &Config, rules: Rules) -> bool {
             return true;
         }
         let other_holds = objects().any(|(p, other)| p != o && holds(state, other, config));
-        holds(state, object, config) || (at_rest(state, o, object) && (other_holds || nothing_wanted(state, object, config, rules)))
+        holds(state, object, config)
+            || (at_rest(state, o, object) && (other_holds || nothing_wanted(state, object, config, rules)))
     })
 }
 
 fn holds(state: &State, object: &Object, config: &Config) -> bool {
     let status = &object.status;
-    object.exists && object.finalizer && status.session != NONE && status.hash == object.spec && status.seen.word == Word::Available && {
-        let session = state.session(status.session);
-        session.life == super::state::Life::Available && session.hash == object.spec && (config.run.is_none() || status.run != super::state::NO)
-    }
+    object.exists
+        && object.finalizer
+        && status.session != NONE
+        && status.hash == object.spec
+        && status.seen.word == Word::Available
+        && {
+            let session = state.session(status.session);
+            session.life == super::state::Life::Available
+                && session.hash == object.spec
+                && (config.run.is_none() || status.run != super::state::NO)
+        }
 }
 
 fn at_rest(state: &State, o: usize, object: &Object) -> bool {

@@ -113,14 +113,8 @@ impl State {
             return false;
         }
         let at = self.free();
-        self.sessions[at] = Session {
-            life: Life::Available,
-            uid: FOREIGN,
-            key: FOREIGN,
-            granted: config.d,
-            expires: config.d,
-            ..Session::GONE
-        };
+        self.sessions[at] =
+            Session { life: Life::Available, uid: FOREIGN, key: FOREIGN, granted: config.d, expires: config.d, ..Session::GONE };
         true
     }
 

@@ -9,13 +9,7 @@ use super::state::{NO, NONE, Rec, Sight, Status};
 /// A 201, or a session of the open attempt that was found: its id, and the request as it was sent.
 pub(super) fn created(base: &Status, rec: &Rec, slot: u8, sight: Sight, config: &Config) -> Status {
     let run = if base.hash == rec.hash { base.run } else { NO };
-    let status = Status {
-        settled: Some((rec.nonce, Outcome::Created)),
-        session: slot,
-        hash: rec.hash,
-        seen: sight,
-        run,
-    };
+    let status = Status { settled: Some((rec.nonce, Outcome::Created)), session: slot, hash: rec.hash, seen: sight, run };
     began(status, sight, config)
 }
 

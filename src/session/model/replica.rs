@@ -214,7 +214,8 @@ impl<S: Sink> Moves<'_, S> {
     fn intend(&self, next: &mut State, r: usize, o: usize, intended: &Intended) -> Prog {
         let slot = self.state.slot(r, o);
         let object = slot.cache;
-        let again = object.rec.filter(|rec| rec.uid == object.uid && intended.earlier.is_some() && !self.rules.on(Rule::FreshNonce));
+        let again =
+            object.rec.filter(|rec| rec.uid == object.uid && intended.earlier.is_some() && !self.rules.on(Rule::FreshNonce));
         let nonce = again.map_or(next.fresh, |rec| rec.nonce);
         next.fresh = next.fresh.max(nonce + 1);
         let sending = Sending {
@@ -225,11 +226,7 @@ impl<S: Sink> Moves<'_, S> {
             earlier: intended.earlier.map(view::time),
         };
         let rec = view::record(&sending, object.uid, self.state, self.config, self.rules);
-        if self.rules.on(Rule::IntentBeforeSend) {
-            Prog::Patch { rec, send: true }
-        } else {
-            Prog::Post { uid: object.uid, rec }
-        }
+        if self.rules.on(Rule::IntentBeforeSend) { Prog::Patch { rec, send: true } } else { Prog::Post { uid: object.uid, rec } }
     }
 
     /// The record for a session of ours that neither annotation nor status knows.

@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 
 use super::super::facts::{
-    AppliedHash, Attempt, Bar, Got, Goal, Held, Limits, Listed, Look, Memory, Nonce, Observed, Past, Reach, Record, Seen, Settled,
+    AppliedHash, Attempt, Bar, Goal, Got, Held, Limits, Listed, Look, Memory, Nonce, Observed, Past, Reach, Record, Seen, Settled,
 };
 use super::super::protocol::{self, Sending};
 use super::super::rules::{Rule, Rules};

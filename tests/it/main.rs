@@ -1,6 +1,7 @@
 //! All integration tests, in one binary that shares one control plane.
 
 mod admission;
+mod field;
 mod generated;
 mod life;
 mod provider;

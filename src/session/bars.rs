@@ -125,7 +125,7 @@ fn inexpressible(object: &QosSession, generation: Generation, provider: &str) ->
         return words(Bar::Profile, Reason::ProfileUnavailable, message);
     }
     if generation <= Generation::V0_10 && object.spec.duration_seconds.is_some_and(|seconds| seconds > DAY) {
-        let message = format!("durationSeconds must be at most {} with API version {generation}", DAY);
+        let message = format!("durationSeconds must be at most {DAY} with API version {generation}");
         return words(Bar::Duration, Reason::DurationOutOfRange, message);
     }
     match desired::request(object, None, 1) {

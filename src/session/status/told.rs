@@ -301,7 +301,10 @@ pub fn reason(fault: &Fault) -> Reason {
         FaultClass::RateLimited => Reason::QuotaExceeded,
         FaultClass::Conflict => Reason::DeviceBusy,
         FaultClass::Unavailable => Reason::ProviderUnreachable,
-        FaultClass::Gone | FaultClass::GatewayNotFound | FaultClass::NotSupported => Reason::ProviderError,
-        FaultClass::Ambiguous | FaultClass::Unparseable => Reason::ProviderError,
+        FaultClass::Gone
+        | FaultClass::GatewayNotFound
+        | FaultClass::NotSupported
+        | FaultClass::Ambiguous
+        | FaultClass::Unparseable => Reason::ProviderError,
     }
 }

@@ -1,6 +1,7 @@
 //! All integration tests, in one binary that shares one control plane.
 
 mod admission;
+mod crash;
 mod generated;
 mod life;
 mod provider;

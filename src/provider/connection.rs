@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Secret;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::readiness::Finding;
-use crate::api::{ProviderAuth, QosProviderSpec};
+use crate::api::{ProviderApi, ProviderAuth, QosProviderSpec};
 use crate::clock::Clock;
 use crate::private::Private;
 use crate::qod::{self, AccessToken, Client, Generation};
@@ -17,8 +17,35 @@ use crate::qod::{self, AccessToken, Client, Generation};
 /// What the Secrets of a provider hold.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Credentials {
-    pub(super) token: AccessToken,
+    token: AccessToken,
     extra_headers: Private<HeaderMap>,
+}
+
+/// What a client and a probe are made of: where one of these changes, both are made anew.
+#[derive(Clone, PartialEq)]
+pub(super) struct Basis {
+    api: ProviderApi,
+    auth: ProviderAuth,
+    request_timeout_seconds: i32,
+    credentials: Result<Credentials, Finding>,
+}
+
+impl Basis {
+    pub(super) fn new(spec: &QosProviderSpec, credentials: Result<Credentials, Finding>) -> Self {
+        let (api, auth) = (spec.api.clone(), spec.auth.clone());
+        Self { api, auth, request_timeout_seconds: spec.limits.request_timeout_seconds, credentials }
+    }
+
+    /// Whether profiles that the one offered are still those of the other.
+    pub(super) fn same_api(&self, other: &Self) -> bool {
+        self.api == other.api
+    }
+
+    /// A client and its token, or why there is none.
+    pub(super) fn connect(&self, spec: &QosProviderSpec, clock: &Clock) -> Result<(Client, AccessToken), Finding> {
+        let credentials = self.credentials.clone()?;
+        Ok((client(spec, &credentials, clock)?, credentials.token))
+    }
 }
 
 /// The generation that the spec names.
@@ -69,7 +96,7 @@ pub(super) fn credentials(
 }
 
 /// A client for the spec.
-pub(super) fn client(spec: &QosProviderSpec, credentials: &Credentials, clock: &Clock) -> Result<Client, Finding> {
+fn client(spec: &QosProviderSpec, credentials: &Credentials, clock: &Clock) -> Result<Client, Finding> {
     let url = |field: &str, text: &str| text.parse().map_err(|_| Finding::Spec(format!("api.{field} is no URL")));
     let mut settings = qod::Settings::new(generation(spec), url("baseURL", &spec.api.base_url)?);
     settings.profiles_url = spec.api.profiles_url.as_deref().map(|text| url("profilesURL", text)).transpose()?;

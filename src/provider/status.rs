@@ -71,7 +71,7 @@ pub(super) fn profiles(profiles: &[QosProfile]) -> Vec<ProfileStatus> {
     let mut shown: Vec<_> = fitting
         .map(|profile| ProfileStatus {
             name: profile.name.clone(),
-            status: Some(profile.status.as_str().chars().take(64).collect()),
+            status: Some(profile.status.as_str().chars().take(64).collect()).filter(|status: &String| !status.is_empty()),
             min_duration_seconds: profile.min_duration_seconds,
             max_duration_seconds: profile.max_duration_seconds,
         })

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::Context;
 use super::backoff::Backoff;
 use super::budget::next_day;
-use super::connection::{self, Credentials};
+use super::connection::{self, Basis};
 use super::gate::{Closed, Gate};
 use super::limits::Limits;
 use super::object::Notice;
@@ -23,8 +23,7 @@ use super::record::Record;
 use super::registry::File;
 use super::snapshot::Provider;
 use crate::api::{
-    EventReason, IS_DEFAULT_PROVIDER_ANNOTATION, PAUSED_ANNOTATION, ProviderApi, ProviderAuth, QosProvider,
-    RECONCILE_REQUESTED_AT_ANNOTATION,
+    EventReason, IS_DEFAULT_PROVIDER_ANNOTATION, PAUSED_ANNOTATION, QosProvider, RECONCILE_REQUESTED_AT_ANNOTATION,
 };
 use crate::clock::later;
 use crate::qod::{AccessToken, Client, FaultClass, QosProfile};
@@ -54,15 +53,6 @@ pub(super) struct Upkeep {
     closed: Option<Closed>,
     spent: bool,
     told_ambiguous: bool,
-}
-
-/// What a client and a probe are made of.
-#[derive(Clone, PartialEq)]
-struct Basis {
-    api: ProviderApi,
-    auth: ProviderAuth,
-    request_timeout: i32,
-    credentials: Result<Credentials, Finding>,
 }
 
 impl Upkeep {
@@ -112,7 +102,9 @@ impl Upkeep {
             let now = self.now();
             let pause = self.gate.paused_until(now);
             let midnight = self.spent.then(|| next_day(now));
-            let next_probe = self.next_probe.filter(|_| self.probing.is_none()).max(pause.filter(|_| self.next_probe.is_some()));
+            // While a probe runs, or there is nothing to probe with, its time wakes nobody; and it waits for the end of a pause.
+            let can_probe = self.probing.is_none() && self.connection.is_some();
+            let next_probe = self.next_probe.filter(|_| can_probe).map(|at| pause.map_or(at, |pause| at.max(pause)));
             let wake_at = [next_probe, pause, midnight, written.again_at].into_iter().flatten().min();
             let clock = self.context.providers.clock().clone();
             let wake = self.file.wake.clone();
@@ -183,20 +175,15 @@ impl Upkeep {
     fn look_at_basis(&mut self) -> bool {
         let spec = self.record.object.spec.clone();
         let Some(credentials) = self.context.credentials(&spec) else { return false };
-        let basis = Basis {
-            api: spec.api.clone(),
-            auth: spec.auth.clone(),
-            request_timeout: spec.limits.request_timeout_seconds,
-            credentials,
-        };
+        let basis = Basis::new(&spec, credentials);
         if self.basis.as_ref() == Some(&basis) {
             if self.verdict_holds {
                 self.record.seen();
             }
             return false;
         }
-        let credentials = basis.credentials.clone();
-        let moved = self.basis.as_ref().is_some_and(|before| before.api != basis.api);
+        let moved = self.basis.as_ref().is_some_and(|before| !before.same_api(&basis));
+        let made = basis.connect(&spec, self.context.providers.clock());
         if self.basis.replace(basis).is_some() {
             self.gate.credentials_changed();
         }
@@ -206,9 +193,6 @@ impl Upkeep {
         if moved {
             self.profiles = None;
         }
-        let clock = self.context.providers.clock();
-        let made = credentials
-            .and_then(|credentials| connection::client(&spec, &credentials, clock).map(|client| (client, credentials.token)));
         match made {
             Ok(connection) => {
                 self.connection = Some(connection);

@@ -1,17 +1,24 @@
 //! The provider controller against a real API server and the simulator.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests may panic as the tests do")]
 
 use std::time::Duration;
 
 use control_plane::ControlPlane;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use k8s_openapi::jiff::SignedDuration;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, CustomResourceExt as _, ResourceExt as _};
-use qos_operator::api::{IN_USE_FINALIZER, QosProvider, QosProviderStatus};
+use qos_operator::api::{
+    IN_USE_FINALIZER, IS_DEFAULT_PROVIDER_ANNOTATION, QosProvider, QosProviderStatus, RECONCILE_REQUESTED_AT_ANNOTATION,
+};
 use qos_operator::clock::Clock;
 use qos_operator::provider::{self, ProfileAnswer, Providers, Readiness};
+use qos_operator::qod::{Fault, FaultClass, Reason};
 use qos_operator::simulator::Simulator;
+use qos_operator::simulator::settings::{Operation, ProfileBodies, Settings};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +32,7 @@ struct World {
     objects: Api<QosProvider>,
     secrets: Api<Secret>,
     simulator: Simulator,
+    clock: Clock,
     _plane: ControlPlane,
 }
 
@@ -40,12 +48,13 @@ async fn world() -> World {
     tokio::time::timeout(SOON, kube_runtime::wait::await_condition(crds, &name, established)).await.unwrap().unwrap();
 
     let clock = Clock::system();
-    let simulator = Simulator::builder(clock.clone()).token("abc", "sandbox").start().await.unwrap();
+    let documented = Settings { profile_bodies: ProfileBodies::Objects, ..Settings::default() };
+    let simulator = Simulator::builder(clock.clone()).settings(documented).token("abc", "sandbox").start().await.unwrap();
     let (providers, shutdown) = (Providers::new(clock.clone()), CancellationToken::new());
-    let settings = provider::Settings::new(NAMESPACE, clock);
+    let settings = provider::Settings::new(NAMESPACE, clock.clone());
     tokio::spawn(provider::run(client.clone(), settings, providers.clone(), shutdown.clone()));
     let (objects, secrets) = (Api::all(client.clone()), Api::namespaced(client, NAMESPACE));
-    World { _stop: shutdown.drop_guard(), providers, objects, secrets, simulator, _plane: plane }
+    World { _stop: shutdown.drop_guard(), providers, objects, secrets, simulator, clock, _plane: plane }
 }
 
 impl World {
@@ -125,6 +134,20 @@ async fn a_provider_becomes_ready_when_its_secret_comes_and_is_marked_before_the
     assert_eq!(known.profile(&first.name), ProfileAnswer::Limits { min, max });
     assert!(!known.marked);
 
+    // At rest nothing is written.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.objects.get("telefonica").await.unwrap().resource_version(), object.resource_version());
+
+    // Asked again on request; a provider that lists only names, as Telefónica documents it, offers these without limits.
+    world.simulator.admin().change(|settings| settings.profile_bodies = ProfileBodies::Names).await.unwrap();
+    let again = json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT_ANNOTATION: "now"}}});
+    world.objects.patch("telefonica", &PatchParams::default(), &Patch::Merge(again)).await.unwrap();
+    let handled = |object: &QosProvider| status(object).last_handled_reconcile_at.as_deref() == Some("now");
+    let object = world.eventually("telefonica", "it is asked again", handled).await;
+    assert!(status(&object).profiles.iter().all(|profile| profile.max_duration_seconds.is_none()));
+    let active = status(&object).profiles.into_iter().map(|profile| profile.name).collect();
+    assert_eq!(world.providers.by_uid(&uid).unwrap().profile("QOS_X"), ProfileAnswer::NotOffered { active });
+
     world.providers.occupancy_complete();
     let mut changes = world.providers.changes();
     world.providers.want_marked(&uid);
@@ -140,7 +163,29 @@ async fn a_provider_becomes_ready_when_its_secret_comes_and_is_marked_before_the
     let refusal = world.objects.patch("telefonica", &PatchParams::default(), &Patch::Merge(moved)).await.unwrap_err();
     assert!(refusal.to_string().contains("baseURL cannot change while"), "{refusal}");
 
+    // Further counts are written once in 30 s, and the mark counts no more as soon as nothing is held.
+    for session in ["uid-1", "uid-2"] {
+        world.providers.set_occupancy(session, Some(&uid));
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(status(&world.objects.get("telefonica").await.unwrap()).sessions, Some(1));
+    world.clock.advance(SignedDuration::from_secs(31));
+    world.eventually("telefonica", "two sessions are shown", |object| status(object).sessions == Some(2)).await;
+    for session in ["uid-1", "uid-2"] {
+        world.providers.set_occupancy(session, None);
+    }
+    let unmarked = async {
+        while world.providers.by_uid(&uid).unwrap().marked {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, unmarked).await.unwrap();
+    assert_eq!(status(&world.objects.get("telefonica").await.unwrap()).sessions, Some(2));
+    world.clock.advance(SignedDuration::from_secs(31));
+    world.eventually("telefonica", "no session is shown", |object| status(object).sessions == Some(0)).await;
+
     world.providers.set_occupancy("uid-of-a-session", Some(&uid));
+    world.eventually("telefonica", "it is marked again", |object| status(object).sessions == Some(1)).await;
     world.objects.delete("telefonica", &DeleteParams::default()).await.unwrap();
     let object = world.eventually("telefonica", "it says that it is in use", |object| is(object, "True", "InUse")).await;
     assert_eq!(status(&object).conditions[0].message, "1 session still lives here");
@@ -152,4 +197,51 @@ async fn a_provider_becomes_ready_when_its_secret_comes_and_is_marked_before_the
         }
     };
     tokio::time::timeout(SOON, gone).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_gate_opens_by_time_or_by_a_probe_and_wakes_who_waits_and_of_two_defaults_the_older_one_is_warned() {
+    let world = world().await;
+    world.set_token("abc").await;
+    let uid = world.create("telefonica").await.uid().unwrap();
+    world.eventually("telefonica", "the token works", |object| is(object, "True", "Verified")).await;
+    let (known, clock) = (world.providers.by_uid(&uid).unwrap(), world.clock.clone());
+    let open = async || {
+        let mut changes = world.providers.changes();
+        while known.gate.closed(clock.now()).is_some() {
+            assert_eq!(changes.recv().await.unwrap(), "telefonica");
+        }
+    };
+
+    let limited = Fault { retry_after: Some(Duration::from_secs(1)), ..Fault::new(FaultClass::RateLimited) };
+    assert!(known.gate.report(Err(&limited), clock.now()));
+    assert!(known.gate.closed(clock.now()).is_some_and(|closed| closed.until.is_some()));
+    tokio::time::timeout(SOON, open()).await.unwrap();
+
+    let asked = world.simulator.admin().calls(Operation::Get);
+    assert!(known.gate.report(Err(&Fault::new(FaultClass::Refused(Reason::Credentials))), clock.now()));
+    tokio::time::timeout(SOON, open()).await.unwrap();
+    assert_eq!(world.simulator.admin().calls(Operation::Get), asked + 1, "one probe opens it");
+
+    let is_default = json!({"metadata": {"annotations": {IS_DEFAULT_PROVIDER_ANNOTATION: "true"}}});
+    world.objects.patch("telefonica", &PatchParams::default(), &Patch::Merge(&is_default)).await.unwrap();
+    // Ages are whole seconds.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    world.create("newer").await;
+    world.objects.patch("newer", &PatchParams::default(), &Patch::Merge(&is_default)).await.unwrap();
+    let events: Api<Event> = Api::namespaced(world.objects.clone().into_client(), "default");
+    let warned = async {
+        loop {
+            let all = events.list(&ListParams::default()).await.unwrap().items;
+            let ambiguous: Vec<_> = all.into_iter().filter(|event| event.reason.as_deref() == Some("DefaultAmbiguous")).collect();
+            if let [event] = &ambiguous[..] {
+                return event.clone();
+            }
+            assert!(ambiguous.is_empty());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let event = tokio::time::timeout(SOON, warned).await.unwrap();
+    assert_eq!(event.regarding.and_then(|object| object.name).as_deref(), Some("telefonica"));
+    assert_eq!(world.providers.default_name().as_deref(), Some("newer"));
 }

@@ -87,9 +87,14 @@ impl Amount {
     }
 }
 
-/// The profile in `value`; none without a name. A profile without a status is taken as one whose status is not known.
+/// The profile in `value`; none without a name. A profile without a status is taken as one whose status is not known, and so is a
+/// bare name, which is all that Telefónica's document of 0.10 has for a profile.
 pub(super) fn one(value: &Value) -> Option<QosProfile> {
-    let wire = WireProfile::deserialize(value).ok()?;
+    let wire = match value {
+        Value::String(name) => WireProfile::deserialize(&serde_json::json!({"name": name})),
+        _ => WireProfile::deserialize(value),
+    };
+    let wire = wire.ok()?;
     let rate = |amount: &Option<Amount>| amount.as_ref().and_then(Amount::bits_per_second);
     Some(QosProfile {
         name: wire.name,
@@ -134,6 +139,14 @@ mod tests {
             let profile = one(&json!({"name": "voice", "status": "ACTIVE", "maxDuration": limit})).unwrap();
             assert_eq!(profile.max_duration_seconds, None, "{limit}");
         }
+    }
+
+    #[test]
+    fn a_bare_name_is_a_profile_of_which_nothing_else_is_known() {
+        let profile = one(&json!("QOS_L")).unwrap();
+        assert_eq!((profile.name.as_str(), profile.status.as_str()), ("QOS_L", ""));
+        assert_eq!((profile.min_duration_seconds, profile.max_duration_seconds), (None, None));
+        assert!(profile.usable_for_new_session());
     }
 
     #[test]

@@ -3,17 +3,18 @@
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use kube::ResourceExt as _;
 use qos_operator::api::{QosSession, RECONCILE_REQUESTED_AT_ANNOTATION};
 use qos_operator::simulator::ledger::Ledger;
 use qos_operator::simulator::session::Session;
-use qos_operator::simulator::settings::Operation;
+use qos_operator::simulator::settings::{Operation, Overlap, Settings};
 use qos_operator::simulator::{Admin, Selection};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::fault::{Entry, Faults, Kind, Side};
+use crate::support::fault::{Entry, Faults, Kind, Named, Side};
 use crate::support::process::{self, OperatorProcess};
 use crate::support::proxy::{Call, Proxy, Upstream};
 use crate::support::stage::{Stage, TOKEN, condition};
@@ -45,10 +46,13 @@ pub(crate) enum Scene {
     Edited,
     /// The network ends it.
     Terminated,
+    /// `qosProfile` is edited, at a provider that would open a second session beside the first.
+    Accepting,
 }
 
 impl Scene {
-    pub(crate) const ALL: [Self; 5] = [Self::Plain, Self::Extended, Self::Reissued, Self::Edited, Self::Terminated];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Plain, Self::Extended, Self::Reissued, Self::Edited, Self::Terminated, Self::Accepting];
 
     pub(crate) const fn steps(self) -> &'static [Step] {
         match self {
@@ -140,17 +144,19 @@ async fn supervise(process: OperatorProcess) {
 impl Life {
     async fn prepare(scene: Scene, folder: &Path) -> Self {
         let stage = Stage::bare("crash").await;
-        let change = |settings: &mut qos_operator::simulator::settings::Settings| {
+        let change = |settings: &mut Settings| {
             settings.retention_seconds = RETENTION;
-            if scene == Scene::Reissued {
-                settings.operations_off.insert(Operation::Extend, 405);
+            match scene {
+                Scene::Reissued => drop(settings.operations_off.insert(Operation::Extend, 405)),
+                Scene::Accepting => settings.overlap = Overlap::Off,
+                _ => {}
             }
         };
         stage.admin.change(change).await.unwrap();
-        let process = std::sync::OnceLock::<OperatorProcess>::new();
-        let process = std::sync::Arc::new(process);
+        // The process needs the proxies' addresses, and the proxies' faults need the process.
+        let process = Arc::new(OnceLock::<OperatorProcess>::new());
         let faults = Faults::new({
-            let process = std::sync::Arc::clone(&process);
+            let process = Arc::clone(&process);
             move || process.get().unwrap().kill()
         });
         let config = stage.cluster.config();
@@ -163,7 +169,10 @@ impl Life {
         stage.secret(TOKEN).await;
         let path = url::Url::parse(&stage.url()).unwrap().path().to_owned();
         let spec = json!({
-            "api": { "baseURL": format!("{}{path}", provider.url()) },
+            "api": {
+                "baseURL": format!("{}{path}", provider.url()),
+                "overlappingSessions": if scene == Scene::Accepting { "Accepted" } else { "Rejected" },
+            },
             "limits": { "requestTimeoutSeconds": 1 },
             "polling": { "requestedPeriodSeconds": 1, "availablePeriodSeconds": 10 },
         });
@@ -217,7 +226,7 @@ impl Life {
                 };
                 self.until("renewed", renewed).await
             }
-            (Step::Change, Scene::Edited) => {
+            (Step::Change, Scene::Edited | Scene::Accepting) => {
                 self.stage.patch(NAME, json!({ "spec": { "qosProfile": "QOS_S" } })).await;
                 self.until("AVAILABLE with the other profile", serves).await
             }
@@ -313,21 +322,26 @@ fn arguments(namespace: &str) -> Vec<String> {
 }
 
 /// What the operator writes about: sessions, providers and its key. Events do not count.
-fn of_api_server(call: &Call) -> Option<String> {
+fn of_api_server(call: &Call) -> Option<Named> {
     let mut parts = call.path().split('/').skip_while(|part| !["qossessions", "qosproviders", "secrets"].contains(part));
     let resource = parts.next()?;
     let sub = parts.nth(1).map_or_else(String::new, |sub| format!("/{sub}"));
-    Some(format!("{} {resource}{sub}", call.method))
+    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+    let status = &body["status"];
+    let ready = status["conditions"].as_array().into_iter().flatten().find(|condition| condition["type"] == "Ready");
+    let detail = ready
+        .map(|ready| format!("{} {} {} {}", status["qosStatus"], ready["status"], ready["reason"], status["attempt"]["outcome"]));
+    Some(Named { what: format!("{} {resource}{sub}", call.method), detail: detail.unwrap_or_default() })
 }
 
-fn of_provider(call: &Call) -> Option<String> {
+fn of_provider(call: &Call) -> Option<Named> {
     let last = call.path().rsplit('/').next().unwrap_or_default();
     let what = match last {
         "sessions" => "/sessions",
         "extend" => "/sessions/{id}/extend",
         _ => "/sessions/{id}",
     };
-    Some(format!("{} {what}", call.method))
+    Some(Named { what: format!("{} {what}", call.method), detail: String::new() })
 }
 
 /// The object says that it has what its spec asks for, and `live` is that.

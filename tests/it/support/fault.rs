@@ -33,12 +33,22 @@ pub(crate) enum Side {
     Provider,
 }
 
+/// What a call is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    /// Method and kind of object, without names.
+    pub(crate) what: String,
+    /// What else a trace should show of it.
+    pub(crate) detail: String,
+}
+
 /// A mutating call that was counted.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) side: Side,
-    /// Method and what it is about, without names.
+    /// See [`Named::what`].
     pub(crate) what: String,
+    detail: String,
     /// When it came.
     pub(crate) at: Instant,
     /// The status of its answer; none: not forwarded, or not answered.
@@ -50,7 +60,7 @@ pub(crate) struct Entry {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = self.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
-        write!(f, "{:?} {} {status}", self.side, self.what)?;
+        write!(f, "{:?} {} {status} {}", self.side, self.what, self.detail)?;
         self.fault.map_or(Ok(()), |kind| write!(f, " <- {kind:?}"))
     }
 }
@@ -104,14 +114,14 @@ impl Faults {
     }
 
     /// The hook of one side's proxy. `names` says what a mutating call is about; one that it does not name is not counted.
-    pub(crate) fn hook(&self, side: Side, names: impl Fn(&Call) -> Option<String> + Send + Sync + 'static) -> Hook {
+    pub(crate) fn hook(&self, side: Side, names: impl Fn(&Call) -> Option<Named> + Send + Sync + 'static) -> Hook {
         let faults = self.clone();
         Arc::new(move |call, upstream| {
-            let what = if call.mutates() { names(&call) } else { None };
+            let named = if call.mutates() { names(&call) } else { None };
             let faults = faults.clone();
             async move {
-                match what {
-                    Some(what) => faults.meet(side, what, &call, &upstream).await,
+                match named {
+                    Some(named) => faults.meet(side, named, &call, &upstream).await,
                     None => upstream.pass(&call).await,
                 }
             }
@@ -119,8 +129,8 @@ impl Faults {
         })
     }
 
-    async fn meet(&self, side: Side, what: String, call: &Call, upstream: &Upstream) -> Reply {
-        let (place, fault) = self.arrived(side, what);
+    async fn meet(&self, side: Side, named: Named, call: &Call, upstream: &Upstream) -> Reply {
+        let (place, fault) = self.arrived(side, named);
         if fault == Some(Kind::Before) {
             self.kill_it().await;
             return Reply::Cut;
@@ -139,7 +149,7 @@ impl Faults {
         }
     }
 
-    fn arrived(&self, side: Side, what: String) -> (usize, Option<Kind>) {
+    fn arrived(&self, side: Side, named: Named) -> (usize, Option<Kind>) {
         let mut state = self.state.lock();
         let fault = match &mut state.armed {
             Some(armed) if armed.side == side && armed.skip == 0 => Some(armed.kind),
@@ -150,7 +160,8 @@ impl Faults {
             _ => None,
         };
         let (place, at) = (state.entries.len(), Instant::now());
-        state.entries.push(Entry { side, what, at, status: None, fault });
+        let Named { what, detail } = named;
+        state.entries.push(Entry { side, what, detail, at, status: None, fault });
         if fault.is_some() {
             state.armed = None;
             state.struck = Some((place, at));

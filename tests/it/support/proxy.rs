@@ -53,11 +53,6 @@ pub(crate) enum Reply {
 /// Asked about every call. It runs to its end even when the client goes away, as a request that is on the wire does.
 pub(crate) type Hook = Arc<dyn Fn(Call, Upstream) -> BoxFuture<'static, Reply> + Send + Sync>;
 
-/// The hook that only forwards.
-pub(crate) fn forwarding() -> Hook {
-    Arc::new(|call, upstream| async move { upstream.pass(&call).await }.boxed())
-}
-
 /// The server behind the proxy.
 #[derive(Clone)]
 pub(crate) struct Upstream {

@@ -151,6 +151,10 @@ async fn send(
         Err(_) => return Ok(Acted { wrote: true, ..Acted::of(Effect::None, object) }),
     }
     context.providers.set_occupancy(&observation.key.uid, Some(&provider.uid));
+    // In this order the mark cannot be taken off between the look and the send.
+    if !context.providers.by_uid(&provider.uid).is_some_and(|provider| provider.marked) {
+        return Ok(Acted { wrote: true, ..Acted::of(Effect::None, object) });
+    }
     let sending = Sending {
         nonce: Nonce::fresh(),
         hash,

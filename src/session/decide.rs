@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::bounds::{self, Kind};
 use super::facts::Goal;
-use super::facts::{Attempt, Bar, Got, Held, Look, Observed, Outcome, Past, Reach, Read, Record, Renewal, Seen, Word};
+use super::facts::{Attempt, Bar, Got, Held, Info, Look, Observed, Outcome, Past, Reach, Read, Record, Renewal, Seen, Word};
 use super::rules::Rule;
 use crate::clock::later;
 
@@ -182,7 +182,8 @@ impl Decision {
     }
 }
 
-/// What to do next.
+/// What to do next. `now` is when the pass began to look, before its read of the provider: a list that was made before a create
+/// could no longer land proves nothing, however late its answer is weighed.
 pub fn decide(goal: &Goal, past: &Past, observed: &Observed, now: Timestamp) -> Decision {
     let case = Case { goal, past, observed, now };
     case.hold_back(case.row())
@@ -300,7 +301,8 @@ impl Case<'_> {
         };
         let failed = looked == Some(Got::Error);
         let last_moment = expires.is_some_and(|at| now >= later(at, -self.observed.margins.send_window));
-        let renew_by_release = last_moment && more && bar.is_none() && (!can_extend || failed);
+        let replaceable = !matches!(held.seen.word, Word::Requested | Word::NotSaid | Word::Unknown(_));
+        let renew_by_release = last_moment && more && bar.is_none() && (!can_extend || failed) && replaceable;
         let unreachable = failed || self.observed.reach != Reach::Ready;
         if unreachable && !renew_by_release && !passed(clear) {
             let ahead = expires.filter(|at| *at > now);
@@ -330,6 +332,10 @@ impl Case<'_> {
             if !self.on(Rule::ReleaseOfRetained) {
                 return Decision::of(Row::R8, Step::RecordReleased(Ending::Vanished));
             }
+            // What cannot be deleted is only recorded; an expiry that no answer confirmed waits until it is certain.
+            if memory.delete_unsupported && (seen.info != Info::DurationExpired || passed(clear)) {
+                return Decision::of(Row::R8, Step::RecordReleased(Ending::Vanished));
+            }
             return self.release(Row::R8).at([clear]);
         }
         if seen != held.seen {
@@ -351,6 +357,10 @@ impl Case<'_> {
             }
         }
         if by_release {
+            // What cannot be released is over when it cannot block its flow any more.
+            if memory.delete_unsupported && passed(clear) {
+                return Decision::of(Row::R12, Step::RecordReleased(Ending::ByTime));
+            }
             return self.release(Row::R12).at([clear]);
         }
         if is_near && more && bar.is_some() {

@@ -17,6 +17,8 @@ pub mod facts;
 pub mod flow;
 pub mod key;
 pub mod memory;
+#[cfg(test)]
+mod model;
 pub mod observe;
 pub mod outcome;
 pub mod past;
@@ -90,17 +92,24 @@ pub async fn run(
     let changes = tokio::spawn(watch::provider_changes(Arc::clone(&context)));
     let woken = futures::stream::poll_fn(move |cx| wakes.poll_recv(cx))
         .map(|object| ObjectRef::<QosSession>::new(&object.name).within(&object.namespace));
+    let ending = shutdown.clone();
     let passes = Controller::for_stream(objects, store)
         .with_config(Config::default().concurrency(0))
         .reconcile_on(woken)
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(
             move |object, context| {
-                let listed = listed.clone();
+                let (listed, ending) = (listed.clone(), ending.clone());
                 async move {
-                    listed.wait().await;
-                    context.providers_loaded().await;
-                    reconcile(object, context).await
+                    let ready = async {
+                        listed.wait().await;
+                        context.providers_loaded().await;
+                    };
+                    // At the end neither the list nor the providers may ever come.
+                    match ending.run_until_cancelled(ready).await {
+                        Some(()) => reconcile(object, context).await,
+                        None => Ok(Action::await_change()),
+                    }
                 }
             },
             |_, _, _| Action::await_change(),

@@ -60,7 +60,7 @@ pub struct Observation {
     pub periods: Periods,
     /// The recorded session was made by a client that the provider's credentials are not.
     pub other_client: bool,
-    /// When it was observed.
+    /// When it began to be observed, before the read of the provider: decisions go by this time.
     pub now: Timestamp,
 }
 
@@ -293,7 +293,7 @@ impl Observation {
             Err(fault) if fault.class == FaultClass::NotSupported => Got::NotSupported,
             Err(_) => Got::Error,
         });
-        self.now = now;
+        // `self.now` stays at the time before the look: what the look shows is not newer than that.
         match answer {
             Ok(info) => self.found = Some(info),
             Err(fault) => self.look_fault = Some(fault).filter(|fault| fault.class != FaultClass::Gone),

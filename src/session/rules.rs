@@ -41,6 +41,7 @@ pub enum Rule {
     BoundWithoutExpiry,
     RetentionInClear,
     TimesAreFixedAtSend,
+    DecidedAsOfTheLook,
 }
 
 /// Which rules are in force.

@@ -6,7 +6,7 @@ use qos_operator::simulator::Selection;
 use qos_operator::simulator::settings::Operation;
 use serde_json::json;
 
-use crate::support::stage::{Stage, condition, message};
+use crate::support::stage::{Stage, TOKEN, condition, message};
 
 fn status(object: &qos_operator::api::QosSession) -> qos_operator::api::QosSessionStatus {
     object.status.clone().unwrap_or_default()
@@ -92,11 +92,14 @@ async fn a_run_ends_expired_and_is_not_bought_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_network_terminated_the_device_is_freed_by_a_delete_and_served_again_at_once() {
-    let stage = Stage::new("terminated").await;
+    let mut stage = Stage::bare("terminated").await;
+    stage.secret(TOKEN).await;
+    stage.provider(json!({ "polling": { "availablePeriodSeconds": 60 } })).await;
+    stage.start().await;
     stage.create("camera-12", json!({})).await;
     let first = status(&stage.available("camera-12").await).session_id;
     assert_eq!(stage.admin.terminate(&Selection::default()), 1);
-    stage.pass(400);
+    stage.pass(70);
     let second = stage
         .until("camera-12", "served again", |object| {
             condition(object, "Ready") == ("True", "Available") && status(object).session_id != first

@@ -2,6 +2,7 @@
 
 mod admission;
 mod crash;
+mod field;
 mod generated;
 mod life;
 mod provider;

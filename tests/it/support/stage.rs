@@ -117,14 +117,20 @@ impl Stage {
         self.simulator.as_ref().unwrap().url()
     }
 
+    /// Applies the Secret with the provider's token.
     pub(crate) async fn secret(&self, token: &str) {
+        self.any_secret("provider-token", "token", token).await;
+    }
+
+    /// Applies a Secret of one entry.
+    pub(crate) async fn any_secret(&self, name: &str, key: &str, value: &str) {
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret",
-            "metadata": { "name": "provider-token", "namespace": self.namespace },
-            "stringData": { "token": token },
+            "metadata": { "name": name, "namespace": self.namespace },
+            "stringData": { key: value },
         });
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
-        secrets.patch("provider-token", &PatchParams::apply("test").force(), &Patch::Apply(secret)).await.unwrap();
+        secrets.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(secret)).await.unwrap();
     }
 
     /// Applies the QosProvider; `spec` is merged over the usual one.
@@ -193,6 +199,14 @@ impl Stage {
         self.clock.advance(SignedDuration::from_secs(seconds));
     }
 
+    /// Lets `seconds` pass, `step` at a time, so that what is due meanwhile is done.
+    pub(crate) async fn let_pass(&self, seconds: i64, step: i64) {
+        for _ in 0..seconds / step {
+            self.pass(step);
+            tokio::time::sleep(Duration::from_millis(80)).await;
+        }
+    }
+
     /// Waits until the object is as `holds` says.
     pub(crate) async fn until(&self, name: &str, what: &str, holds: impl Fn(&QosSession) -> bool) -> QosSession {
         let deadline = tokio::time::Instant::now() + PATIENCE;
@@ -242,15 +256,6 @@ impl Stage {
     /// Gives the operator time to do what it must not do.
     pub(crate) async fn quiet(&self) {
         tokio::time::sleep(Duration::from_millis(700)).await;
-    }
-
-    /// Waits until `holds`.
-    pub(crate) async fn eventually(&self, what: &str, holds: impl Fn() -> bool) {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while !holds() {
-            assert!(tokio::time::Instant::now() < deadline, "never: {what}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
     }
 
     /// How often the provider was asked to do this.

@@ -1,0 +1,48 @@
+# Everything a contributor types. A fresh machine needs Rust (rustup), Go 1.26 or newer, bash, git and GNU make.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+# Lines of code that a file may have, without blank lines and comments.
+MAX_CODE_LINES := 400
+# The API server, etcd and kubectl, built from source once per user where they are not there yet.
+CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
+
+.PHONY: help build demo test check vectors model generate clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the operator, the simulator and the control plane for tests
+	$(CARGO) build --locked --workspace --bins
+	$(CONTROL_PLANE) build
+
+demo: ## Watch the operator work, on a real API server; KEEP=1 leaves everything running
+	@KEEP="$(KEEP)" CARGO="$(CARGO)" examples/demo.sh
+
+test: ## Run every test, with a real API server
+	$(CONTROL_PLANE) build
+	$(CARGO) test --locked --workspace
+
+check: ## Check form, lints, generated files and the length of files
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) test --quiet --locked --test it generated
+	@git ls-files --cached --others --exclude-standard '*.rs' | while read -r file; do \
+	  lines=$$(grep -cvE '^[[:space:]]*(//.*)?$$' "$$file" || true); \
+	  if (( lines > $(MAX_CODE_LINES) )); then echo "$$file has $$lines lines of code; at most $(MAX_CODE_LINES) are allowed" >&2; exit 1; fi; \
+	done
+
+vectors: ## Run the wire vectors and print their table; QOD_VECTORS=folder runs others
+	$(CARGO) test --quiet --locked --test it qod::vectors -- --nocapture
+
+model: ## Check the decision table against the large models (long; a short form is in make test)
+	MODEL=long $(CARGO) test --release --locked --lib session::model -- --nocapture
+
+generate: ## Write crds/ again from the types
+	UPDATE=1 $(CARGO) test --quiet --locked --test it generated
+
+clean: ## Remove what cargo has built here (the control plane's binaries stay)
+	$(CARGO) clean

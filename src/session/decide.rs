@@ -159,8 +159,9 @@ impl Decision {
         Self { row, step, wake: None, backoff: false, barred: None, held_back: None }
     }
 
-    fn at(mut self, times: impl IntoIterator<Item = Option<Timestamp>>) -> Self {
-        self.wake = times.into_iter().flatten().chain(self.wake).min();
+    /// Wakes at the first of `times` that lies ahead: one that has passed has had its pass, which is this one.
+    fn at(mut self, now: Timestamp, times: impl IntoIterator<Item = Option<Timestamp>>) -> Self {
+        self.wake = times.into_iter().flatten().filter(|at| *at > now).chain(self.wake).min();
         self
     }
 
@@ -253,10 +254,10 @@ impl Case<'_> {
             return decision;
         }
         if self.goal.paused {
-            return decision.instead(HeldBack::Paused).at([bounds::end(self.past, self.observed, self.now)]);
+            return decision.instead(HeldBack::Paused).at(self.now, [bounds::end(self.past, self.observed, self.now)]);
         }
         match self.observed.memory.pause_until {
-            Some(until) if until > self.now => decision.instead(HeldBack::Pause).at([Some(until)]),
+            Some(until) if until > self.now => decision.instead(HeldBack::Pause).at(self.now, [Some(until)]),
             _ => decision,
         }
     }
@@ -289,7 +290,7 @@ impl Case<'_> {
             return Decision::of(Row::R4, step);
         }
         if release || (differs && bar.is_none()) {
-            return self.release(Row::R5).at([if self.goal.deleting { bound } else { clear }]);
+            return self.release(Row::R5).at(self.now, [if self.goal.deleting { bound } else { clear }]);
         }
 
         let expires = held.seen.expires_at;
@@ -305,8 +306,7 @@ impl Case<'_> {
         let renew_by_release = last_moment && more && bar.is_none() && (!can_extend || failed) && replaceable;
         let unreachable = failed || self.observed.reach != Reach::Ready;
         if unreachable && !renew_by_release && !passed(clear) {
-            let ahead = expires.filter(|at| *at > now);
-            return Decision::of(Row::R6, Step::None).backoff().barred(bar).at([ahead, clear]);
+            return Decision::of(Row::R6, Step::None).backoff().barred(bar).at(self.now, [expires, clear]);
         }
         if (unreachable || memory.get_unsupported) && !renew_by_release && passed(clear) {
             return Decision::of(Row::R6a, Step::RecordReleased(Ending::ByTime));
@@ -336,7 +336,7 @@ impl Case<'_> {
             if memory.delete_unsupported && (seen.info != Info::DurationExpired || passed(clear)) {
                 return Decision::of(Row::R8, Step::RecordReleased(Ending::Vanished));
             }
-            return self.release(Row::R8).at([clear]);
+            return self.release(Row::R8).at(self.now, [clear]);
         }
         if seen != held.seen {
             return Decision::of(Row::R9, Step::RecordSeen(seen));
@@ -345,7 +345,7 @@ impl Case<'_> {
         if seen.word != Word::Available {
             let step = self.deferred_death(held).map_or(Step::None, |dead_by| Step::DeferDeath { dead_by });
             let suspicious = bounds::created(self.past).map(|a| later(a.at, self.observed.margins.requested_max));
-            return Decision::of(Row::R10, step).at([memory.poll_at, suspicious.filter(|at| *at > now), clear]);
+            return Decision::of(Row::R10, step).at(self.now, [self.next_poll(), suspicious, clear]);
         }
         let is_near = passed(near);
         if is_near && more && bar.is_none() {
@@ -353,7 +353,7 @@ impl Case<'_> {
             if let (Some(attempt), true) = (self.extendable(), fresh) {
                 let marked = attempt.extends || !self.on(Rule::TwoExtensionsInBound);
                 let step = if marked { self.extension(attempt, expires) } else { Step::MarkExtends };
-                return Decision::of(Row::R11, step).at([memory.poll_at]);
+                return Decision::of(Row::R11, step).at(self.now, [self.next_poll()]);
             }
         }
         if by_release {
@@ -361,10 +361,10 @@ impl Case<'_> {
             if memory.delete_unsupported && passed(clear) {
                 return Decision::of(Row::R12, Step::RecordReleased(Ending::ByTime));
             }
-            return self.release(Row::R12).at([clear]);
+            return self.release(Row::R12).at(self.now, [clear]);
         }
         if is_near && more && bar.is_some() {
-            return Decision::of(Row::R12a, Step::None).barred(bar).at([expires.filter(|at| *at > now), memory.poll_at]);
+            return Decision::of(Row::R12a, Step::None).barred(bar).at(self.now, [expires, self.next_poll()]);
         }
         let run_end = bounds::run_end(self.goal, self.past);
         let renewal = if !more {
@@ -375,8 +375,15 @@ impl Case<'_> {
             expires.map(|at| later(at, -self.observed.margins.send_window))
         };
         // After an extend without an answer nothing is read until the pause is over; then it is time, long before the next poll.
-        let times = [memory.poll_at, renewal, expires, run_end, memory.pause_until].map(|at| at.filter(|at| *at > now));
-        Decision::of(Row::R13, Step::None).at(times).at([memory.poll_at])
+        let times = [renewal, expires, run_end, memory.pause_until];
+        Decision::of(Row::R13, Step::None).at(self.now, times).at(self.now, [self.next_poll()])
+    }
+
+    /// When the provider is to be asked next: not while a pause lasts, and never where it cannot be asked.
+    fn next_poll(&self) -> Option<Timestamp> {
+        let memory = &self.observed.memory;
+        let at = memory.poll_at.filter(|_| !memory.get_unsupported);
+        at.map(|at| memory.pause_until.map_or(at, |until| at.max(until)))
     }
 
     /// A DELETE of the recorded session, unless its provider cannot be asked.
@@ -439,14 +446,14 @@ impl Case<'_> {
                     if !self.on(Rule::NoAdoptionByFlow) {
                         return Decision::of(Row::R14, Step::AdoptListed(0));
                     }
-                    return Decision::of(Row::R18, Step::None).backoff().at([Some(dead)]);
+                    return Decision::of(Row::R18, Step::None).backoff().at(self.now, [Some(dead)]);
                 }
             }
             Look::List(None) if now < dead => {
                 if !self.on(Rule::LookUpErrorIsNotEmpty) && settled_time {
                     return self.absent(Row::R17);
                 }
-                return Decision::of(Row::R16, Step::None).backoff().at([Some(dead)]);
+                return Decision::of(Row::R16, Step::None).backoff().at(self.now, [Some(dead)]);
             }
             _ => {}
         }
@@ -454,7 +461,7 @@ impl Case<'_> {
             return Decision::of(Row::R20, self.let_go());
         }
         if !settled_time {
-            let decision = Decision::of(Row::R19, Step::None).at([Some(later(attempt.lands_by, bounds::MOMENT))]);
+            let decision = Decision::of(Row::R19, Step::None).at(self.now, [Some(later(attempt.lands_by, bounds::MOMENT))]);
             return if abilities.lists { decision.backoff() } else { decision };
         }
         if now >= dead && self.on(Rule::EndByTime) {
@@ -465,9 +472,9 @@ impl Case<'_> {
         let bar = self.barred();
         if !abilities.lists && may_repeat && same && bar.is_none() {
             let earlier = self.on(Rule::EarlierSendRemembered).then_some(dead);
-            return self.send(Row::R21, earlier).at([Some(dead)]);
+            return self.send(Row::R21, earlier).at(self.now, [Some(dead)]);
         }
-        let decision = Decision::of(Row::R22, Step::None).barred(bar).at([Some(dead)]);
+        let decision = Decision::of(Row::R22, Step::None).barred(bar).at(self.now, [Some(dead)]);
         if abilities.lists { decision.backoff() } else { decision }
     }
 

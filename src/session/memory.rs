@@ -54,7 +54,8 @@ impl Remembered {
             self.memory = Memory { pause_until: self.memory.pause_until, refused: self.memory.refused, ..Memory::default() };
             self.slow_polls = 0;
             if first && past.held.is_some_and(|held| held.seen.word == Word::Available) {
-                self.memory.poll_at = Some(later(now, fraction(periods.available, jitter)));
+                let expires = past.held.and_then(|held| held.seen.expires_at);
+                self.memory.poll_at = Some(by_expiry(later(now, fraction(periods.available, jitter)), expires, now));
             }
             self.session = session;
         }
@@ -116,7 +117,8 @@ impl Remembered {
             let grown = periods.requested.saturating_mul(1_i64.checked_shl(self.slow_polls / 4).unwrap_or(i64::MAX));
             grown.min(periods.available.max(periods.requested))
         };
-        self.memory.poll_at = Some(later(now, backoff::period(period, jitter)));
+        let at = later(now, backoff::period(period, jitter));
+        self.memory.poll_at = Some(by_expiry(at, seen.expires_at, now));
     }
 
     /// What acting brought. `refusal_is_slow`: the refusal waits for a person. `failures`: as the status counts them now.
@@ -181,6 +183,12 @@ impl Remembered {
     pub const fn no_gain(&mut self) {
         self.memory.extend_refused = true;
     }
+}
+
+/// A poll at `at`, but right after the expiry where that comes first.
+fn by_expiry(at: Timestamp, expires: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let after = expires.map(|expires| later(expires, super::bounds::MOMENT)).filter(|after| *after > now);
+    after.map_or(at, |after| at.min(after))
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "milliseconds of a day are exact in a double")]

@@ -7,7 +7,7 @@ use crate::api::{QosSessionStatus, Reason};
 use crate::qod::{Fault, FaultClass};
 use crate::session::bounds::{self, Kind};
 use crate::session::decide::{Barred, HeldBack, Row, Step};
-use crate::session::facts::{Bar, Renewal};
+use crate::session::facts::{Bar, Record, Renewal};
 use crate::session::outcome::Effect;
 
 /// The state that is told.
@@ -106,6 +106,7 @@ pub fn told(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
         },
         Row::R12a => renewal_barred(pass),
         Row::R13 => kept(pass).unwrap_or_else(|| by_word(pass, status)),
+        Row::R19 if refused_before(pass) => Told::Keep,
         Row::R15 | Row::R16 | Row::R18 | Row::R19 | Row::R22 => Told::OutcomeUnknown,
         Row::R22a => Told::Unreadable(pass.unreadable_version),
         Row::R23 => pass.look_fault.map_or(Told::Keep, |fault| Told::Barred(reason(fault), fault.to_string())),
@@ -114,6 +115,13 @@ pub fn told(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
         Row::R26 => Told::BusyWithPeer,
         Row::R1 | Row::R3 | Row::R17 | Row::R20 | Row::R21 | Row::R27 => sent(pass, status),
     }
+}
+
+/// The last send was refused, and that has been told; only what became of an earlier one is not known.
+fn refused_before(pass: &Pass<'_>) -> bool {
+    let same = matches!((pass.past.record, pass.past.settled), (Record::Of(last), Some(settled)) if last.nonce == settled.nonce);
+    let told = pass.object.status.as_ref().map(|status| status.observed_generation);
+    same && told == pass.object.metadata.generation
 }
 
 fn deleting(pass: &Pass<'_>) -> Told {

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt as _;
 use parking_lot::Mutex;
 
 use super::backoff;
@@ -11,8 +12,8 @@ use super::bounds::seconds;
 use super::decide::{Decision, Row, Step};
 use super::facts::{Memory, Outcome, Past, Word};
 use super::outcome::Effect;
-use super::past;
-use crate::api::{QosSession, Reason};
+use super::{past, status};
+use crate::api::{QosSession, RECONCILE_REQUESTED_AT_ANNOTATION, Reason};
 use crate::clock::later;
 use crate::qod::{self, Fault, FaultClass};
 
@@ -71,6 +72,10 @@ impl Remembered {
                 }
             }
             self.generation = object.metadata.generation;
+        }
+        if asked_to_look(object) {
+            self.forget_pause();
+            self.memory.poll_at = None;
         }
     }
 
@@ -189,6 +194,13 @@ impl Remembered {
 fn by_expiry(at: Timestamp, expires: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let after = expires.map(|expires| later(expires, super::bounds::MOMENT)).filter(|after| *after > now);
     after.map_or(at, |after| at.min(after))
+}
+
+/// The annotation `qos-operator.io/reconcile-requested-at` has a value that no pass has acted on: the provider is asked now.
+fn asked_to_look(object: &QosSession) -> bool {
+    let asked = object.annotations().get(RECONCILE_REQUESTED_AT_ANNOTATION).map(|value| status::handled(value));
+    let handled = object.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_ref());
+    asked.is_some() && asked.as_ref() != handled
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "milliseconds of a day are exact in a double")]

@@ -83,9 +83,14 @@ pub fn next(pass: &Pass<'_>) -> Next {
     if !status.conditions.is_empty()
         && let Some(requested) = requested
     {
-        status.last_handled_reconcile_at = Some(requested.chars().take(64).collect());
+        status.last_handled_reconcile_at = Some(handled(requested));
     }
     Next { status, notes }
+}
+
+/// A value of the annotation `qos-operator.io/reconcile-requested-at` as `status.lastHandledReconcileAt` keeps it: cut at its length.
+pub fn handled(requested: &str) -> String {
+    requested.chars().take(64).collect()
 }
 
 /// Equal, apart from when conditions changed: then nothing is written.

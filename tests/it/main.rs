@@ -5,7 +5,7 @@ mod crash;
 mod field;
 mod generated;
 mod life;
+mod looks;
 mod provider;
 mod qod;
-mod renewal;
 mod support;

@@ -26,6 +26,8 @@ const LEASE: i64 = 10;
 const RETENTION: i64 = 3;
 /// `--send-window`, `--late-effect` + requestTimeoutSeconds, `--requested-max`, `--clock-skew`, in seconds.
 const MARGINS: [i64; 4] = [1, 1 + 1, 2, 1];
+/// By when a create that was sent has been received, or never is, in seconds after its record; the record's times are whole seconds.
+pub(crate) const SETTLE: Duration = Duration::from_secs((MARGINS[0] + MARGINS[1] + MARGINS[3] + 1).cast_unsigned());
 /// By when nothing of a create can be alive, in seconds after its record.
 pub(crate) const DEATH: Duration =
     Duration::from_secs((MARGINS[0] + MARGINS[1] + MARGINS[2] + MARGINS[3] + LEASE).cast_unsigned());

@@ -101,7 +101,7 @@ pub fn same(a: &QosSessionStatus, b: &QosSessionStatus) -> bool {
     timeless(a) == timeless(b)
 }
 
-fn find<'a>(status: &'a QosSessionStatus, kind: ConditionType) -> Option<&'a Condition> {
+fn find(status: &QosSessionStatus, kind: ConditionType) -> Option<&Condition> {
     status.conditions.iter().find(|condition| condition.type_ == kind.as_str())
 }
 

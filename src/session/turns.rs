@@ -109,8 +109,8 @@ mod tests {
         for task in tasks {
             task.await.unwrap();
         }
-        use Urgency::{Change, Deletion, Resync, Retry};
-        assert_eq!(*order.lock(), [Deletion, Deletion, Change, Retry, Resync]);
+        let expected = [Urgency::Deletion, Urgency::Deletion, Urgency::Change, Urgency::Retry, Urgency::Resync];
+        assert_eq!(*order.lock(), expected);
     }
 
     #[tokio::test]

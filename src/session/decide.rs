@@ -374,7 +374,8 @@ impl Case<'_> {
         } else {
             expires.map(|at| later(at, -self.observed.margins.send_window))
         };
-        let times = [memory.poll_at, renewal, expires, run_end].map(|at| at.filter(|at| *at > now));
+        // After an extend without an answer nothing is read until the pause is over; then it is time, long before the next poll.
+        let times = [memory.poll_at, renewal, expires, run_end, memory.pause_until].map(|at| at.filter(|at| *at > now));
         Decision::of(Row::R13, Step::None).at(times).at([memory.poll_at])
     }
 

@@ -285,7 +285,7 @@ mod tests {
     fn flows_overlap_when_device_servers_and_both_port_sets_meet() {
         const A: &str = "+447700900112";
         let server = |net: &str| flow(A, net, None, None);
-        let with = |list: Option<&PortsSpec>| flow(A, "198.51.100.10", None, list);
+        let with = |list: PortsSpec| flow(A, "198.51.100.10", None, Some(&list));
         let cases = [
             (server("198.51.100.10"), server("198.51.100.10"), true),
             (server("198.51.100.10"), server("198.51.100.11"), false),
@@ -295,10 +295,10 @@ mod tests {
             (server("0.0.0.0/0"), server("198.51.100.10"), true),
             (server("0.0.0.0/0"), server("2001:db8::7"), false),
             (server("2001:DB8::/64"), server("2001:db8::7"), true),
-            (with(Some(&ports(&[], &[(5010, 5020)]))), with(Some(&ports(&[5020], &[]))), true),
-            (with(Some(&ports(&[], &[(5010, 5020)]))), with(Some(&ports(&[], &[(5021, 5030)]))), false),
-            (with(Some(&ports(&[5000], &[]))), with(Some(&ports(&[6000], &[]))), false),
-            (with(None), with(Some(&ports(&[6000], &[]))), true),
+            (with(ports(&[], &[(5010, 5020)])), with(ports(&[5020], &[])), true),
+            (with(ports(&[], &[(5010, 5020)])), with(ports(&[], &[(5021, 5030)])), false),
+            (with(ports(&[5000], &[])), with(ports(&[6000], &[])), false),
+            (server("198.51.100.10"), with(ports(&[6000], &[])), true),
             (flow(A, "198.51.100.10", Some(&ports(&[5060], &[])), None), server("198.51.100.10"), true),
             (server("198.51.100.10"), flow("+447700900113", "198.51.100.10", None, None), false),
         ];

@@ -89,6 +89,7 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
+    use super::Urgency::{Change, Deletion, Resync, Retry};
     use super::*;
 
     #[tokio::test]
@@ -109,8 +110,7 @@ mod tests {
         for task in tasks {
             task.await.unwrap();
         }
-        let expected = [Urgency::Deletion, Urgency::Deletion, Urgency::Change, Urgency::Retry, Urgency::Resync];
-        assert_eq!(*order.lock(), expected);
+        assert_eq!(*order.lock(), [Deletion, Deletion, Change, Retry, Resync]);
     }
 
     #[tokio::test]

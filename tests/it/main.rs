@@ -1,9 +1,11 @@
 //! All integration tests, in one binary that shares one control plane.
 
 mod admission;
+mod crash;
 mod field;
 mod generated;
 mod life;
 mod provider;
 mod qod;
+mod renewal;
 mod support;

@@ -7,7 +7,7 @@ use crate::api::{QosSessionStatus, Reason};
 use crate::qod::{Fault, FaultClass};
 use crate::session::bounds::{self, Kind};
 use crate::session::decide::{Barred, HeldBack, Row, Step};
-use crate::session::facts::{Bar, Renewal};
+use crate::session::facts::{Bar, Outcome, Renewal};
 use crate::session::outcome::Effect;
 
 /// The state that is told.
@@ -106,7 +106,7 @@ pub fn told(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
         },
         Row::R12a => renewal_barred(pass),
         Row::R13 => kept(pass).unwrap_or_else(|| by_word(pass, status)),
-        Row::R15 | Row::R16 | Row::R18 | Row::R19 | Row::R22 => Told::OutcomeUnknown,
+        Row::R15 | Row::R16 | Row::R18 | Row::R19 | Row::R22 => lost(pass),
         Row::R22a => Told::Unreadable(pass.unreadable_version),
         Row::R23 => pass.look_fault.map_or(Told::Keep, |fault| Told::Barred(reason(fault), fault.to_string())),
         Row::R24 => Told::Keep,
@@ -114,6 +114,16 @@ pub fn told(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
         Row::R26 => Told::BusyWithPeer,
         Row::R1 | Row::R3 | Row::R17 | Row::R20 | Row::R21 | Row::R27 => sent(pass, status),
     }
+}
+
+/// A create whose answer was lost: whether it landed is not known, unless a later send was refused because of it.
+fn lost(pass: &Pass<'_>) -> Told {
+    let busy = pass.past.settled.is_some_and(|settled| settled.outcome == Outcome::Busy);
+    let earlier = bounds::open(pass.past, pass.now).filter(|_| busy).and_then(|attempt| {
+        let settles = pass.past.settled.is_some_and(|settled| settled.nonce == attempt.nonce);
+        attempt.earlier.filter(|_| settles)
+    });
+    earlier.map_or(Told::OutcomeUnknown, Told::BusyWithLost)
 }
 
 fn deleting(pass: &Pass<'_>) -> Told {
@@ -250,7 +260,7 @@ fn barred(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
         Some(Barred::RecoveryEnded) if ready_reason(status) == Reason::Vanished.as_str() => Told::Vanished { again: false },
         Some(Barred::RecoveryEnded) => Told::NetworkTerminated { again: false },
         // The first attempt is under way.
-        Some(Barred::By(Bar::ProviderUnmarked)) | None => Told::Keep,
+        Some(Barred::By(Bar::ProviderUnmarked | Bar::ProviderUnchecked)) | None => Told::Keep,
         Some(Barred::By(_)) => pass.bar.map_or(Told::Keep, |bar| Told::Barred(bar.reason, bar.message.clone())),
     }
 }
@@ -291,7 +301,10 @@ pub fn reason(fault: &Fault) -> Reason {
         FaultClass::RateLimited => Reason::QuotaExceeded,
         FaultClass::Conflict => Reason::DeviceBusy,
         FaultClass::Unavailable => Reason::ProviderUnreachable,
-        FaultClass::Gone | FaultClass::GatewayNotFound | FaultClass::NotSupported => Reason::ProviderError,
-        FaultClass::Ambiguous | FaultClass::Unparseable => Reason::ProviderError,
+        FaultClass::Gone
+        | FaultClass::GatewayNotFound
+        | FaultClass::NotSupported
+        | FaultClass::Ambiguous
+        | FaultClass::Unparseable => Reason::ProviderError,
     }
 }

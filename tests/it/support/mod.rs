@@ -3,6 +3,9 @@
 // What clippy allows in tests, it allows in their helpers only under this.
 #![cfg(test)]
 
+pub(crate) mod fault;
+pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod stage;
 
 use std::path::{Path, PathBuf};

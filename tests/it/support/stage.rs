@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::{Cluster, cluster};
 
 /// How long, in real time, a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The label that makes an operator see only its own stage.
 const LABEL: &str = "stage";
 /// The token that the simulator takes.

@@ -6,4 +6,5 @@ mod generated;
 mod life;
 mod provider;
 mod qod;
+mod reasons;
 mod support;

@@ -8,4 +8,5 @@ mod life;
 mod looks;
 mod provider;
 mod qod;
+mod reasons;
 mod support;

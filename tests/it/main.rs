@@ -1,5 +1,8 @@
 //! All integration tests, in one binary that shares one control plane.
 
+// What clippy allows in tests, it allows in their helpers only under this.
+#![cfg(test)]
+
 mod admission;
 mod crash;
 mod field;

@@ -166,7 +166,7 @@ impl Life {
         let api_server = Upstream::new(&config.cluster_url.to_string(), &authorities);
         let api_server = Proxy::start(api_server, faults.hook(Side::ApiServer, of_api_server)).await;
         let provider = Upstream::new(&stage.url(), &[]);
-        let provider = Proxy::start(provider, faults.hook(Side::Provider, of_provider)).await;
+        let provider = Proxy::start(provider, faults.hook(Side::Provider, |call| Some(of_provider(call)))).await;
 
         stage.secret(TOKEN).await;
         let path = url::Url::parse(&stage.url()).unwrap().path().to_owned();
@@ -218,7 +218,7 @@ impl Life {
             (Step::Create, _) => {
                 let spec = json!({ "durationSeconds": LEASE, "renewalPolicy": "Always" });
                 self.stage.create(NAME, spec).await;
-                self.until("AVAILABLE", |object, live| serves(object, live)).await
+                self.until("AVAILABLE", serves).await
             }
             (Step::Change, Scene::Plain) => Ok(()),
             (Step::Change, Scene::Extended | Scene::Reissued) => {
@@ -336,14 +336,14 @@ fn of_api_server(call: &Call) -> Option<Named> {
     Some(Named { what: format!("{} {resource}{sub}", call.method), detail: detail.unwrap_or_default() })
 }
 
-fn of_provider(call: &Call) -> Option<Named> {
+fn of_provider(call: &Call) -> Named {
     let last = call.path().rsplit('/').next().unwrap_or_default();
     let what = match last {
         "sessions" => "/sessions",
         "extend" => "/sessions/{id}/extend",
         _ => "/sessions/{id}",
     };
-    Some(Named { what: format!("{} {what}", call.method), detail: String::new() })
+    Named { what: format!("{} {what}", call.method), detail: String::new() }
 }
 
 /// The object says that it has what its spec asks for, and `live` is that.

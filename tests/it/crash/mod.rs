@@ -2,6 +2,9 @@
 //! API server and at the provider, or gets no answer to it; it starts again, and in the end nothing was doubled, nothing leaked,
 //! and nothing was blocked for longer than the protocol says for a provider without a list.
 
+// What clippy allows in tests, it allows in their helpers only under this.
+#![cfg(test)]
+
 mod life;
 
 use std::fmt::Write as _;

@@ -276,7 +276,10 @@ fn remember(
     let waits_for_people = decision.held_back == Some(HeldBack::Paused);
     let safety = (!at_its_end && !waits_for_people).then(|| later(now, backoff::slow(jitter)));
     let lost = matches!(effect, Effect::Ambiguous(fault) if fault.class == FaultClass::Ambiguous).then_some(now);
-    let times = [wake, pause.filter(|_| decision.backoff), safety, lost];
+    // A provider that does not come is told as an Event once it can no longer be a matter of order.
+    let ordering = status::words::ordering_ends(object)
+        .filter(|end| decision.barred == Some(Barred::By(Bar::ProviderNotFound)) && *end > now);
+    let times = [ordering, wake, pause.filter(|_| decision.backoff), safety, lost];
     context.timers.set(&observation.key, times.into_iter().flatten().min());
 }
 

@@ -4,6 +4,7 @@ mod admission;
 mod field;
 mod generated;
 mod life;
+mod objects;
 mod provider;
 mod qod;
 mod support;

@@ -9,8 +9,8 @@ use std::io::{Write as _, stderr};
 use std::path::PathBuf;
 
 use kube::Api;
-use kube::api::{Patch, PatchParams};
-use qos_operator::api::QosSession;
+use kube::api::{Patch, PatchParams, PostParams};
+use qos_operator::api::{QosProvider, QosSession};
 use qos_operator::simulator::settings::Operation;
 use serde_json::{Value, json};
 
@@ -194,6 +194,40 @@ async fn two_objects_that_swap_their_devices_at_once_both_come_back_without_a_co
     assert!(first.iter().all(|id| !second.contains(id)), "both were made again: {first:?}, {second:?}");
     assert_eq!([stage.calls(Operation::Create), stage.calls(Operation::Delete)], [4, 2]);
     assert!(!stage.admin.request_counts()[&Operation::Create].contains_key("409"), "{:?}", stage.admin.request_counts());
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_touches_nothing_that_its_selector_does_not_choose() {
+    let stage = Stage::new("selector").await;
+    let elsewhere = json!({ LABEL: "elsewhere" });
+    // A session of another operator, although at our provider; and another operator's provider.
+    let mut object = stage.manifest("theirs", json!({}));
+    object["metadata"]["labels"] = elsewhere.clone();
+    let object: QosSession = serde_json::from_value(object).unwrap();
+    stage.sessions().create(&PostParams::default(), &object).await.unwrap();
+    let other = format!("{}-other", stage.namespace);
+    let provider = json!({
+        "apiVersion": "qos-operator.io/v1alpha1", "kind": "QosProvider",
+        "metadata": { "name": other, "labels": elsewhere },
+        "spec": {
+            "api": { "version": "v0.10", "baseURL": stage.url() },
+            "auth": { "staticToken": { "tokenSecretRef": { "name": "provider-token" } } },
+        },
+    });
+    let providers: Api<QosProvider> = Api::all(stage.client.clone());
+    providers.patch(&other, &PatchParams::apply("test").force(), &Patch::Apply(provider)).await.unwrap();
+    let before = (stage.get("theirs").await.unwrap(), providers.get(&other).await.unwrap());
+    // Ours, for the same device, is served as if there were no other; so is one that names their provider not at all.
+    stage.create("ours", json!({ "providerRef": { "name": other } })).await;
+    stage.ready("ours", "False", "ProviderNotFound").await;
+    stage.patch("ours", json!({ "spec": { "providerRef": { "name": stage.provider_name() } } })).await;
+    stage.available("ours").await;
+    stage.let_pass(700, 100).await;
+    stage.quiet().await;
+    assert_eq!((stage.get("theirs").await.unwrap(), providers.get(&other).await.unwrap()), before);
+    assert_eq!(stage.calls(Operation::Create), 1);
+    assert!(stage.events("theirs").await.is_empty());
     stage.finish().await;
 }
 

@@ -45,6 +45,21 @@ impl Cluster {
         Self { plane, config, namespaces: AtomicU32::new(1) }
     }
 
+    /// One that no other test sees, for a test that changes a definition. It ends with the test process too.
+    pub(crate) async fn of_its_own() -> &'static Self {
+        Box::leak(Box::new(Self::start().await))
+    }
+
+    /// The kubeconfig of a user who may do everything, for a process of its own.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.plane.kubeconfig_path()
+    }
+
+    /// The token in that kubeconfig.
+    pub(crate) fn token(&self) -> String {
+        self.plane.token_for("admin").unwrap().to_owned()
+    }
+
     /// A client that may do everything. It works only in the runtime of the test that asks for it, so each test has its own.
     pub(crate) fn client(&self) -> Client {
         Client::try_from(self.config.clone()).unwrap()

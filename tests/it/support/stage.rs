@@ -22,7 +22,7 @@ use super::{Cluster, cluster};
 /// How long, in real time, a test waits for what must come.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The label that makes an operator see only its own stage.
-const LABEL: &str = "stage";
+pub(crate) const LABEL: &str = "stage";
 /// The token that the simulator takes.
 pub(crate) const TOKEN: &str = "mock_sandbox_access_token";
 
@@ -54,7 +54,11 @@ pub(crate) fn margins() -> Margins {
 impl Stage {
     /// Namespace and simulator; no operator yet, and no provider object.
     pub(crate) async fn bare(prefix: &str) -> Self {
-        let cluster = cluster().await;
+        Self::on(cluster().await, prefix).await
+    }
+
+    /// The same on another cluster than the one that the tests share.
+    pub(crate) async fn on(cluster: &'static Cluster, prefix: &str) -> Self {
         let clock = Clock::system();
         let simulator = Simulator::builder(clock.clone()).start().await.unwrap();
         Self {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap::builder::TypedValueParser;
 
 use super::settings::{Flavour, Mode, Overlap, ProfileBodies, Settings};
 use super::{Builder, DEFAULT_BASE_PATH, DEFAULT_TOKEN, Simulator};
@@ -39,8 +40,8 @@ pub struct Args {
 
     /// A bearer token and the client it stands for; may be repeated, or separated by commas [default: the sandbox's token]
     #[arg(long = "token", env = "QOD_SIMULATOR_TOKENS", value_name = "TOKEN=CLIENT", value_delimiter = ',', hide_env_values = true,
-        value_parser = token)]
-    pub tokens: Vec<(Private<String>, String)>,
+        value_parser = clap::builder::StringValueParser::new().map(Private::new))]
+    pub tokens: Vec<Private<String>>,
 
     /// How many times as fast as real time the simulator's clock runs
     #[arg(long, env = "QOD_SIMULATOR_TIME_FACTOR", default_value_t = 1.0, value_name = "FACTOR", value_parser = factor)]
@@ -84,11 +85,11 @@ Try it:
   curl 'http://127.0.0.1:9092/admin/ledger?format=line'
 All paths of the admin API: curl http://127.0.0.1:9092/admin";
 
-fn token(text: &str) -> Result<(Private<String>, String), &'static str> {
-    match text.split_once('=') {
+/// Not a parser of clap's, whose message would repeat the token. A token may end in `=` itself.
+fn token(text: &Private<String>) -> Result<(Private<String>, String), Error> {
+    match text.expose().rsplit_once('=') {
         Some((token, client)) if !token.is_empty() && !client.is_empty() => Ok((Private::from(token), client.to_owned())),
-        // The text itself may be a token: it is not repeated.
-        _ => Err("must be TOKEN=CLIENT"),
+        _ => Err(Error::Token),
     }
 }
 
@@ -96,10 +97,13 @@ fn factor(text: &str) -> Result<f64, &'static str> {
     text.parse().ok().filter(|factor| (0.001..=100_000.0).contains(factor)).ok_or("must be a number between 0.001 and 100000")
 }
 
-/// Why a settings file cannot be used.
+/// Why arguments cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be read.
+    /// A `--token` without a client.
+    #[error("--token must be TOKEN=CLIENT")]
+    Token,
+    /// The settings file cannot be read.
     #[error("cannot read the settings file {path}: {source}")]
     Read {
         /// The file.
@@ -107,13 +111,13 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
-    /// It is neither JSON nor YAML.
-    #[error("the settings file {path} is neither JSON nor YAML: {reason}")]
+    /// The settings file is neither JSON nor YAML.
+    #[error("the settings file {path} is neither JSON nor YAML ({place})")]
     Syntax {
         /// The file.
         path: PathBuf,
         /// Where it goes wrong.
-        reason: String,
+        place: String,
     },
     /// Unknown names, or values that make no sense.
     #[error(transparent)]
@@ -127,8 +131,13 @@ impl Args {
         if let Some(path) = &self.settings {
             let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
             // JSON is YAML too.
+            // The parser's own message would quote the file, which may hold phone numbers.
+            let place = |error: serde_saphyr::Error| match error.location() {
+                Some(location) => format!("line {}", location.line()),
+                None => "at its end".to_owned(),
+            };
             let change =
-                serde_saphyr::from_str(&text).map_err(|error| Error::Syntax { path: path.clone(), reason: error.to_string() })?;
+                serde_saphyr::from_str(&text).map_err(|error| Error::Syntax { path: path.clone(), place: place(error) })?;
             settings = settings.merged(change)?;
         }
         settings.mode = self.mode.unwrap_or(settings.mode);
@@ -149,10 +158,12 @@ impl Args {
             .admin_listen(self.admin_listen)
             .base_path(self.base_path.trim_end_matches('/'))
             .settings(self.settings()?);
-        for (token, client) in &self.tokens {
-            builder = builder.token(token.clone(), client);
+        let mut first = None;
+        for pair in &self.tokens {
+            let (token, client) = token(pair)?;
+            first.get_or_insert_with(|| token.clone());
+            builder = builder.token(token, &client);
         }
-        let first = self.tokens.first().map_or_else(|| Private::from(DEFAULT_TOKEN), |(token, _)| token.clone());
-        Ok((builder, first))
+        Ok((builder, first.unwrap_or_else(|| Private::from(DEFAULT_TOKEN))))
     }
 }

@@ -60,14 +60,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, gate: Gate, shu
     // Those open while the port is; all are cut when it closes.
     let mut period = CancellationToken::new();
     while !shutdown.is_cancelled() {
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            changed = wanted.changed() => if changed.is_err() { break },
-            accepted = accept(listener.as_ref()) => {
-                let connection = connection(accepted, router.clone(), period.child_token(), shutdown.clone());
-                connections.spawn(connection);
-            }
-        }
+        // First, since the port may be wanted closed from the start.
         let open = *wanted.borrow_and_update();
         if !open && listener.take().is_some() {
             period.cancel();
@@ -79,6 +72,14 @@ pub(super) async fn serve(listener: TcpListener, router: Router, gate: Gate, shu
             });
         }
         gate.open.send_if_modified(|is| std::mem::replace(is, open) != open);
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            changed = wanted.changed() => if changed.is_err() { break },
+            accepted = accept(listener.as_ref()) => {
+                let connection = connection(accepted, router.clone(), period.child_token(), shutdown.clone());
+                connections.spawn(connection);
+            }
+        }
     }
     drop(listener);
     connections.close();

@@ -24,6 +24,9 @@ mod sessions;
 pub mod settings;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 

@@ -84,6 +84,11 @@ impl Requests {
         &self.counts
     }
 
+    /// The request with this number, if it is still kept.
+    pub fn get(&self, number: Number) -> Option<&Request> {
+        self.kept.get(usize::try_from(number.0.checked_sub(self.first)?).ok()?)
+    }
+
     fn at(&mut self, number: Number) -> Option<&mut Request> {
         let index = usize::try_from(number.0.checked_sub(self.first)?).ok()?;
         self.kept.get_mut(index)

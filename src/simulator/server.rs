@@ -102,6 +102,7 @@ fn gateway_answer(api: &Api, operation: Operation, status: StatusCode) -> Respon
     let mut provider = api.provider.lock();
     let number = provider.requests.arrived(request(operation, None, None, now));
     provider.requests.done(number, operation, Some(status.as_u16()));
+    tracing::info!(?operation, status = status.as_u16(), "request");
     gateway_page(status)
 }
 
@@ -155,7 +156,11 @@ impl Api {
                     code.map(|code| v0_10::error_info(status, &code, "Injected fault", flavour))
                 });
                 self.done(number, operation, Some(status));
-                Reply::Answer(with(status, body.as_ref(), &headers))
+                let body = body.map(|body| match body {
+                    Value::String(text) => ("text/html; charset=utf-8", text),
+                    json => ("application/json", json.to_string()),
+                });
+                Reply::Answer(response(status, body, &headers))
             }
         }
     }
@@ -170,7 +175,7 @@ impl Api {
         let instead = if settings.outage != Outage::None {
             let problem = Problem::new(Fault::Unavailable, "Service unavailable");
             let (status, body) = v0_10::problem(&problem, call.operation, settings.flavour);
-            Some(with(status, Some(&body), &BTreeMap::new()))
+            Some(json(status, Some(&body)))
         } else if settings.gateway_not_found {
             Some(gateway_page(StatusCode::NOT_FOUND))
         } else {
@@ -181,6 +186,7 @@ impl Api {
         let number = provider.requests.arrived(request(call.operation, session, what.as_ref().map(What::name), now));
         if let Some(response) = instead {
             provider.requests.done(number, call.operation, Some(response.status().as_u16()));
+            tracing::info!(operation = ?call.operation, status = response.status().as_u16(), "request");
             return Err(Box::new(response));
         }
         Ok((number, what))
@@ -208,7 +214,7 @@ impl Api {
             self.provider.lock().answered(id);
         }
         self.done(number, operation, Some(answer.status));
-        Reply::Answer(with(answer.status, answer.body.as_ref(), &BTreeMap::new()))
+        Reply::Answer(json(answer.status, answer.body.as_ref()))
     }
 
     fn cut(&self, number: Number, operation: Operation) -> Reply {
@@ -217,8 +223,12 @@ impl Api {
     }
 
     fn done(&self, number: Number, operation: Operation, status: Option<u16>) {
-        self.provider.lock().requests.done(number, operation, status);
-        tracing::info!(?operation, status, "request");
+        let mut provider = self.provider.lock();
+        provider.requests.done(number, operation, status);
+        if let Some(Request { session_id, effect, fault, .. }) = provider.requests.get(number) {
+            let session = session_id.map(tracing::field::display);
+            tracing::info!(?operation, session, status, effect, fault, "request");
+        }
     }
 
     async fn pause(&self, seconds: f64) {
@@ -228,17 +238,18 @@ impl Api {
     }
 }
 
-fn with(status: u16, body: Option<&Value>, headers: &BTreeMap<String, String>) -> Response {
+/// An answer in JSON, or without a body.
+fn json(status: u16, body: Option<&Value>) -> Response {
+    response(status, body.map(|body| ("application/json", body.to_string())), &BTreeMap::new())
+}
+
+fn response(status: u16, body: Option<(&'static str, String)>, headers: &BTreeMap<String, String>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let (kind, text) = match body {
-        None => (None, String::new()),
-        Some(Value::String(text)) => (Some("text/html; charset=utf-8"), text.clone()),
-        Some(json) => (Some("application/json"), json.to_string()),
-    };
+    let (kind, text) = body.map_or((None, String::new()), |(kind, text)| (Some(HeaderValue::from_static(kind)), text));
     let mut response = (status, text).into_response();
     let set = response.headers_mut();
     set.remove(header::CONTENT_TYPE);
-    let kind = kind.map(|kind| (header::CONTENT_TYPE, HeaderValue::from_static(kind)));
+    let kind = kind.map(|kind| (header::CONTENT_TYPE, kind));
     let more =
         headers.iter().filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?)));
     for (name, value) in kind.into_iter().chain(more) {
@@ -260,7 +271,7 @@ fn cut_body(answer: &Answer) -> Reply {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         piece
     });
-    let mut response = with(answer.status, None, &BTreeMap::new());
+    let mut response = json(answer.status, None);
     *response.body_mut() = Body::from_stream(paced);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));

@@ -200,8 +200,7 @@ impl Session {
     /// The provider loses it without a trace.
     pub fn lose(&mut self, at: Timestamp) {
         if self.holds() {
-            // Also one that is kept: what its client would have seen of its end is gone too.
-            self.ended = Some((at, End::Lost));
+            self.end(at, End::Lost);
             self.freed = Some(at);
         }
         self.state = State::Over(at);
@@ -237,7 +236,7 @@ impl Session {
         }
     }
 
-    /// Keeps the first end: a DELETE of a session that the network ended does not rewrite its history.
+    /// Keeps the first end: what happens to a session after the network ended it does not rewrite its history.
     fn end(&mut self, at: Timestamp, how: End) {
         self.ended.get_or_insert((at, how));
     }

@@ -468,9 +468,10 @@ impl Case<'_> {
             return self.absent(Row::R20);
         }
         let may_repeat = abilities.rejects || !self.on(Rule::NoSecondSendWhereDoublesLive);
+        let lists = abilities.lists && self.on(Rule::LookUpOfOpen);
         let same = wanted || (!self.on(Rule::SameRequestOnly) && self.kind() == Kind::Want);
         let bar = self.barred();
-        if !abilities.lists && may_repeat && same && bar.is_none() {
+        if !lists && may_repeat && same && bar.is_none() {
             let earlier = self.on(Rule::EarlierSendRemembered).then_some(dead);
             return self.send(Row::R21, earlier).at(self.now, [Some(dead)]);
         }
@@ -596,3 +597,6 @@ impl Case<'_> {
         if due || to_extend { Read::Held } else { Read::None }
     }
 }
+
+#[cfg(test)]
+mod tests;

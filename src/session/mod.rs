@@ -18,6 +18,7 @@ pub mod flow;
 pub mod key;
 pub mod memory;
 #[cfg(test)]
+#[allow(clippy::pedantic, reason = "a world of small states, copied by value on purpose and full of flags")]
 mod model;
 pub mod observe;
 pub mod outcome;

@@ -3,9 +3,8 @@
 mod always;
 
 use super::*;
-use crate::session::facts::{
-    Abilities, AppliedHash, Limits, Listed, Margins, Memory, Nonce, Settled,
-};
+use crate::session::facts::{Abilities, AppliedHash, Limits, Listed, Margins, Memory, Nonce, Settled};
+use crate::session::facts::{Info, Renewal};
 use crate::session::rules::Rules;
 
 const SPEC: AppliedHash = AppliedHash(1);

@@ -111,7 +111,10 @@ pub(super) fn long() -> Vec<Config> {
         list("no list: re-creation, two replicas, late").no_list().two().with(&[Delete, Recreate, Late]),
         list("no list: provider down, many faults").no_list().with(&[Down, Delete, Late, Lost, Spec, Crash, LostApi]),
     ];
-    all.push(Config { extends: true, ..list("no list: extends, two replicas, lost").no_list().two().with(&[Delete, Down, Lost]) });
+    all.push(Config {
+        extends: true,
+        ..list("no list: extends, two replicas, lost").no_list().two().with(&[Delete, Down, Lost])
+    });
     all.push(Config { events: true, ..list("no list: events, two replicas").no_list().two().with(&[Late, Delete]) });
     all.push(Config { sink: false, ..list("list without sink, two replicas").two().with(&[Foreign, Lost, Delete]) });
     all.push(Config { d: 4, l: 2, w: 1, ..list("no list: D 4, L 2, W 1").no_list().with(&[Lost, Late, Delete, Spec]) });

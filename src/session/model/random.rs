@@ -72,7 +72,8 @@ fn walk(config: &Config, steps: &[(u8, u16)]) -> Result<(), TestCaseError> {
         walk.step(*kind, usize::from(*pick), true)?;
     }
     // A calm walk without any aim, from a small generator of its own: it reaches the goal soon, where that can be reached.
-    let mut seed = steps.iter().fold(1_u32, |seed, (kind, pick)| seed.wrapping_mul(31).wrapping_add(u32::from(*pick) + u32::from(*kind)));
+    let mut seed =
+        steps.iter().fold(1_u32, |seed, (kind, pick)| seed.wrapping_mul(31).wrapping_add(u32::from(*pick) + u32::from(*kind)));
     for _ in 0..CALM {
         if oracles::reached(&walk.state, config, Rules::ALL) {
             return Ok(());

@@ -201,10 +201,10 @@ impl<S: Sink> Moves<'_, S> {
             Step::SettleEvent => write(record::over(&status, &object.rec.unwrap())),
             Step::RecordListed(i) => Prog::Patch { rec: self.found(i, &object) },
             Step::MarkExtends => Prog::Patch { rec: Rec { extends: true, ..object.rec.unwrap() } },
-            Step::DeferDeath { dead_by } => {
-                Prog::Patch { rec: Rec { dead: view::ticks(dead_by), ..object.rec.unwrap() } }
+            Step::DeferDeath { dead_by } => Prog::Patch { rec: Rec { dead: view::ticks(dead_by), ..object.rec.unwrap() } },
+            Step::Extend { seconds } => {
+                Prog::Extend { slot: status.session, ticks: i8::try_from(seconds).unwrap(), since: seeing.since }
             }
-            Step::Extend { seconds } => Prog::Extend { slot: status.session, ticks: i8::try_from(seconds).unwrap(), since: seeing.since },
             Step::RecordAbsent => write(record::settled(&status, object.rec.unwrap().nonce, Outcome::Absent)),
             Step::Send { seconds, earlier } => {
                 let seconds = i8::try_from(seconds).unwrap();

@@ -100,7 +100,10 @@ pub(super) enum Answer {
 pub(super) enum Saw {
     Nothing,
     Held(Answer),
-    Event { slot: u8, answer: Answer },
+    Event {
+        slot: u8,
+        answer: Answer,
+    },
     /// `None`: an error.
     List(Option<Shown>),
 }
@@ -121,25 +124,58 @@ pub(super) struct Shown {
 pub(super) enum Prog {
     Idle,
     /// The read has been answered, `since` ago; only where the decision does not go by the time of the look (a mutant).
-    Looked { saw: Saw, since: i8, ready: bool },
+    Looked {
+        saw: Saw,
+        since: i8,
+        ready: bool,
+    },
     /// To be recorded with the finalizer, with the version of the cached object, and then to be sent.
-    Intend { seconds: i8, earlier: i8 },
+    Intend {
+        seconds: i8,
+        earlier: i8,
+    },
     /// To be written: finalizer and record, with the version of the cached object.
-    Patch { rec: Rec },
+    Patch {
+        rec: Rec,
+    },
     /// To be written: the finalizer alone.
     Restore,
     /// The intent is confirmed; the first byte is next.
-    Post { uid: u8, rec: Rec },
+    Post {
+        uid: u8,
+        rec: Rec,
+    },
     /// The outcome of a create is in hand.
-    Answered { uid: u8, rec: Rec, answer: Outcome, slot: u8, sight: Sight },
+    Answered {
+        uid: u8,
+        rec: Rec,
+        answer: Outcome,
+        slot: u8,
+        sight: Sight,
+    },
     /// To be written: the status; `answered` is the outcome that it records, to be tried again.
-    Write { uid: u8, status: Status, stale: bool, answered: Option<(Rec, Outcome, u8, Sight)> },
+    Write {
+        uid: u8,
+        status: Status,
+        stale: bool,
+        answered: Option<(Rec, Outcome, u8, Sight)>,
+    },
     /// A DELETE is next, at the place of the request with `hash`; `held`: of the recorded session.
-    Delete { slot: u8, hash: u8, held: bool },
+    Delete {
+        slot: u8,
+        hash: u8,
+        held: bool,
+    },
     /// To be removed: the finalizer.
-    Unfinalize { uid: u8 },
+    Unfinalize {
+        uid: u8,
+    },
     /// An extend is next.
-    Extend { slot: u8, ticks: i8, since: i8 },
+    Extend {
+        slot: u8,
+        ticks: i8,
+        since: i8,
+    },
 }
 
 /// One object, as one replica has it.
@@ -253,14 +289,8 @@ impl State {
             let object = Object::new(u8::try_from(o).unwrap() * 10);
             state.objects[o] = Some(object);
             for replica in &mut state.replicas[..config.replicas] {
-                replica[o] = Some(Slot {
-                    cache: object,
-                    stale: false,
-                    prog: Prog::Idle,
-                    no_get: false,
-                    no_delete: false,
-                    claim: false,
-                });
+                replica[o] =
+                    Some(Slot { cache: object, stale: false, prog: Prog::Idle, no_get: false, no_delete: false, claim: false });
             }
         }
         state

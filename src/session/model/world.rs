@@ -111,8 +111,8 @@ impl<S: Sink> Moves<'_, S> {
         }
         // Both records lost while a create is under way is beyond any protocol: no one knows of it any more.
         let sending = |slot: &Slot| !matches!(slot.prog, Prog::Idle);
-        let at_rest = self.state.pending.iter().all(Option::is_none)
-            && !(0..self.config.replicas).any(|r| sending(self.state.slot(r, o)));
+        let at_rest =
+            self.state.pending.iter().all(Option::is_none) && !(0..self.config.replicas).any(|r| sending(self.state.slot(r, o)));
         for (fault, words, annotation, status, finalizer) in [
             (Fault::StripAnnotation, "annotation", true, false, false),
             (Fault::StripStatus, "status", false, true, false),

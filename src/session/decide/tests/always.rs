@@ -1,5 +1,6 @@
 //! What holds for all facts, whatever they are.
 
+use crate::session::facts::{Info, Renewal};
 use proptest::option;
 use proptest::prelude::*;
 
@@ -40,8 +41,7 @@ fn sights() -> impl Strategy<Value = Seen> {
 }
 
 fn goals() -> impl Strategy<Value = Goal> {
-    let renewal =
-        prop_oneof![Just(Renewal::Always), (0_i64..4000).prop_map(|run_seconds| Renewal::Never { run_seconds })];
+    let renewal = prop_oneof![Just(Renewal::Always), (0_i64..4000).prop_map(|run_seconds| Renewal::Never { run_seconds })];
     (any::<[bool; 5]>(), option::weighted(0.9, hashes()), renewal, option::of(0_i64..4000)).prop_map(
         |([deleting, orphan, suspend, paused, recreate], hash, renewal, lease_seconds)| Goal {
             deleting,
@@ -72,8 +72,7 @@ fn attempts() -> impl Strategy<Value = Attempt> {
 }
 
 fn pasts() -> impl Strategy<Value = Past> {
-    let outcome =
-        prop_oneof![Just(Outcome::Created), Just(Outcome::Busy), Just(Outcome::Refused), Just(Outcome::Absent)];
+    let outcome = prop_oneof![Just(Outcome::Created), Just(Outcome::Busy), Just(Outcome::Refused), Just(Outcome::Absent)];
     let record = prop_oneof![
         6 => attempts().prop_map(Record::Of),
         1 => Just(Record::None),
@@ -131,9 +130,8 @@ fn sighted() -> impl Strategy<Value = Observed> {
             get_unsupported,
         },
     );
-    let limits = (option::of(1..4000_i64), option::of(1..4000_i64), option::of(1..4000_i64)).prop_map(
-        |(min_seconds, max_seconds, max_lease_seconds)| Limits { min_seconds, max_seconds, max_lease_seconds },
-    );
+    let limits = (option::of(1..4000_i64), option::of(1..4000_i64), option::of(1..4000_i64))
+        .prop_map(|(min_seconds, max_seconds, max_lease_seconds)| Limits { min_seconds, max_seconds, max_lease_seconds });
     (looks(), any::<[bool; 4]>(), reach, option::weighted(0.3, bars()), any::<bool>(), limits, memory).prop_map(
         |(look, [rejects, lists, sink, extends], reach, bar, peer, limits, memory)| Observed {
             look,
@@ -150,7 +148,8 @@ fn sighted() -> impl Strategy<Value = Observed> {
 
 /// A row after which nothing is left to wait for, or only for a change of the object, its provider or its peers, which wakes it.
 fn ends_or_waits_for_a_change(goal: &Goal, decision: &Decision) -> bool {
-    matches!(decision.row, Row::R1 | Row::R22a | Row::R24 | Row::R25) || (goal.paused && decision.held_back == Some(HeldBack::Paused))
+    matches!(decision.row, Row::R1 | Row::R22a | Row::R24 | Row::R25)
+        || (goal.paused && decision.held_back == Some(HeldBack::Paused))
 }
 
 proptest! {

@@ -18,7 +18,7 @@ pub mod flow;
 pub mod key;
 pub mod memory;
 #[cfg(test)]
-#[allow(clippy::pedantic, reason = "a world of small states, copied by value on purpose and full of flags")]
+#[allow(clippy::pedantic, clippy::unnecessary_lazy_evaluations, reason = "a world of small states, copied by value on purpose and full of flags")]
 mod model;
 pub mod observe;
 pub mod outcome;
@@ -270,7 +270,7 @@ fn remember(
     } else if matches!(effect, Effect::None) {
         decision.wake
     } else {
-        pause.or(Some(now))
+        [pause.or(Some(now)), decision.wake].into_iter().flatten().min()
     };
     let at_its_end =
         decision.row == Row::R25 && matches!(decision.barred, Some(Barred::Suspended | Barred::RunOver | Barred::RecoveryEnded));

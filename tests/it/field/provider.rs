@@ -182,8 +182,7 @@ async fn a_create_whose_connection_breaks_is_never_sent_again_by_itself() {
                 "{}",
                 message(&object, "Ready")
             );
-            stage.let_pass(1200, 60).await;
-            stage.available("camera-12").await;
+            stage.pass_until(1800, 20, "camera-12", |object| condition(object, "Ready") == ("True", "Available")).await;
         } else {
             stage.available("camera-12").await;
             assert_eq!(stage.calls(Operation::Create), 2);

@@ -211,6 +211,17 @@ impl Stage {
         }
     }
 
+    /// Lets at most `seconds` pass, `step` at a time, until the object is as `holds` says.
+    pub(crate) async fn pass_until(&self, seconds: i64, step: i64, name: &str, holds: impl Fn(&QosSession) -> bool) {
+        for _ in 0..seconds / step {
+            self.let_pass(step, step).await;
+            if self.get(name).await.is_some_and(|object| holds(&object)) {
+                return;
+            }
+        }
+        panic!("{name} is not so within {seconds} s; it is {}", shown(self.get(name).await.as_ref()));
+    }
+
     /// Waits until the object is as `holds` says.
     pub(crate) async fn until(&self, name: &str, what: &str, holds: impl Fn(&QosSession) -> bool) -> QosSession {
         let deadline = tokio::time::Instant::now() + PATIENCE;

@@ -72,7 +72,7 @@ pub fn next(pass: &Pass<'_>) -> Next {
     let before = pass.object.status.clone().unwrap_or_default();
     let mut status = fields::fields(pass, &before);
     let told = told::told(pass, &status);
-    let words = told.words(pass, &before);
+    let words = told.words(pass, &before, &status);
     let mut notes = Vec::new();
     if let Some(words) = words {
         notes.extend(note(&words, &before));

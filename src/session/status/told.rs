@@ -104,7 +104,8 @@ pub fn told(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
         Row::R11 => extending(pass, status),
         Row::R12 => match pass.effect {
             Effect::Released(_) => Told::Gap { updating: false },
-            _ if run_over(pass) && waits(pass) => ran_out(pass, status),
+            _ if matches!(decision.step, Step::RecordReleased(_)) => Told::Gap { updating: false },
+            _ if run_over(pass) => ran_out(pass, status),
             Effect::NotReleased(fault) => Told::RenewalFailing(reason(fault), format!("renewal is due and {fault}")),
             _ => Told::Keep,
         },

@@ -119,10 +119,10 @@ fn at(time: Timestamp) -> String {
 const IN_FORCE: &str = "the network gives the QoS";
 
 impl Told {
-    /// The words; `None`: as before.
+    /// The words; `None`: as before. `status` has the fields of this pass already.
     #[expect(clippy::too_many_lines, reason = "one table, a row a state")]
-    pub fn words(&self, pass: &Pass<'_>, before: &QosSessionStatus) -> Option<Words> {
-        let live = before.qos_status.as_deref() == Some("AVAILABLE") && before.session_id.is_some();
+    pub fn words(&self, pass: &Pass<'_>, before: &QosSessionStatus, status: &QosSessionStatus) -> Option<Words> {
+        let live = status.qos_status.as_deref() == Some("AVAILABLE") && status.session_id.is_some();
         let truth = if live { "True" } else { "False" };
         let other_message =
             |words: &Words| super::find(before, crate::api::ConditionType::Ready).is_none_or(|c| c.message != words.message);
@@ -190,7 +190,13 @@ impl Told {
                 Words::new("False", "False", Reason::NetworkTerminated, message).stalled().warns("Observe")
             }
             Self::Expired(seconds) => {
-                let mut words = Words::new("False", "True", Reason::Expired, format!("ran for {seconds} s, as declared"));
+                let whole = matches!(status.status_info.as_deref(), Some("DURATION_EXPIRED" | "DELETE_REQUESTED"));
+                let message = if whole {
+                    format!("ran for {seconds} s, as declared")
+                } else {
+                    format!("the session ended early, and of the declared {seconds} s too little is left for another")
+                };
+                let mut words = Words::new("False", "True", Reason::Expired, message);
                 words.note = Some((false, Reason::Expired.as_str(), "Observe"));
                 words
             }

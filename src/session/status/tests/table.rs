@@ -105,6 +105,9 @@ fn while_it_lives() -> Vec<Row> {
     let once = || World::new().spec(&json!({"durationSeconds": 3600})).living("AVAILABLE");
     let mut foreign = living().at(1000).fails(Got::Error);
     foreign.other_client = true;
+    let mut cut_short = once().at(3000).sees("UNAVAILABLE", 3600).effect(Effect::Released(Ending::GoneAtDelete));
+    cut_short.observed.limits.min_seconds = Some(1000);
+    cut_short.go_on();
     rows! {
         "11, late": World::new().living("REQUESTED").at(700)
             => "REQUESTED/- | False | False Requested | Rec | Warning / Observe | not yet in force since 2026-05-28T";
@@ -132,6 +135,8 @@ fn while_it_lives() -> Vec<Row> {
             => "UNAVAILABLE/- | False | False NetworkTerminated | Sta | Warning / Observe | recoveryPolicy is Never";
         "20": once().at(3605).sees("UNAVAILABLE", 3600).effect(Effect::Released(Ending::GoneAtDelete))
             => "UNAVAILABLE/DURATION_EXPIRED | False | True Expired | - | Normal / Observe | ran for 3600 s, as declared";
+        "20, too little left": cut_short
+            => "UNAVAILABLE/- | False | True Expired | - | Normal / Observe | of the declared 3600 s too little is left";
         "21": suspended().at(100).effect(Effect::Released(Ending::Deleted))
             => "UNAVAILABLE/DELETE_REQUESTED | False | True Suspended | - | - | no session is held while suspend is true";
         "22": suspended().at(100).effect(Effect::NotReleased(silent()))
@@ -160,8 +165,10 @@ fn while_it_lives() -> Vec<Row> {
             => "UNAVAILABLE/- | False | False Vanished | Sta | Warning / Observe | no longer knows the session";
         "39": due().bar(Bar::Namespace, Reason::NamespaceNotAllowed, "the cause")
             => "AVAILABLE/- | True Available | True NamespaceNotAllowed | Sta | Warning / Renew | not renewed";
-        "41": foreign
+        "41": foreign.clone()
             => "AVAILABLE/- | True Available | True CredentialsRejected | Sta | Warning / Observe | another client made";
+        "41, run out": not_ready(foreign.clone().at(3610))
+            => "UNAVAILABLE/DURATION_EXPIRED | False | False CredentialsRejected | Sta | Warning / Observe | another client made";
         "42": other(living()).at(100).bar(Bar::Spec, Reason::InvalidSpec, "the cause")
             => "AVAILABLE/- | False | False InvalidSpec | Sta | Warning / Validate | the cause; the session of the earlier";
         "42, not ready": not_ready(other(living()).at(100))

@@ -107,7 +107,7 @@ pub async fn run(
                     };
                     // At the end neither the list nor the providers may ever come.
                     match ending.run_until_cancelled(ready).await {
-                        Some(()) => reconcile(object, context).await,
+                        Some(()) => Box::pin(reconcile(object, context)).await,
                         None => Ok(Action::await_change()),
                     }
                 }

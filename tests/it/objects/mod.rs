@@ -1,5 +1,8 @@
 //! What becomes of objects that the API server admits and the operator cannot serve, and of several objects at once.
 
+// What clippy allows in tests, it allows in their helpers only under this.
+#![cfg(test)]
+
 mod privacy;
 mod undecodable;
 

@@ -94,6 +94,32 @@ async fn note_nonces(stage: &Stage, nonces: &mut BTreeSet<String>) {
     }
 }
 
+/// What Events, conditions and the rest of the statuses tell.
+async fn told_by_objects(stage: &Stage, secrets: &Secrets) -> Vec<String> {
+    let mut told = Vec::new();
+    let events: Api<Event> = Api::namespaced(stage.client.clone(), &stage.namespace);
+    let events = events.list(&ListParams::default()).await.unwrap().items;
+    assert!(events.len() >= 5, "{events:?}");
+    for mut event in events {
+        event.metadata.managed_fields = None;
+        told.extend(secrets.told_in("Event", &serde_json::to_string(&event).unwrap()));
+    }
+    let sessions = stage.sessions().list(&ListParams::default()).await.unwrap().items;
+    assert!(sessions.iter().any(|object| object.name_any() == "lost"));
+    for object in sessions {
+        let name = object.name_any();
+        let mut status = object.status.unwrap();
+        // By the API's design the status holds the settled attempt's nonce, and tells an address, other than a number, in full.
+        status.attempt = None;
+        status.device = status.device.filter(|device| !device.starts_with("ip:"));
+        assert!(!status.conditions.is_empty(), "{name}");
+        told.extend(secrets.told_in(&format!("status of {name}"), &serde_json::to_string(&status).unwrap()));
+    }
+    let provider = Api::<QosProvider>::all(stage.client.clone()).get(stage.provider_name()).await.unwrap();
+    told.extend(secrets.told_in("status of the QosProvider", &serde_json::to_string(&provider.status).unwrap()));
+    told
+}
+
 #[test]
 fn a_planted_leak_is_found() {
     let mut secrets = Secrets::default();
@@ -206,26 +232,7 @@ async fn at_trace_level_no_log_line_event_or_condition_tells_a_number_address_to
         "the log is not as talkative as asked for"
     );
     let mut told = secrets.told_in("log", &log);
-    let events: Api<Event> = Api::namespaced(stage.client.clone(), &stage.namespace);
-    let events = events.list(&ListParams::default()).await.unwrap().items;
-    assert!(events.len() >= 5, "{events:?}");
-    for mut event in events {
-        event.metadata.managed_fields = None;
-        told.extend(secrets.told_in("Event", &serde_json::to_string(&event).unwrap()));
-    }
-    let sessions = stage.sessions().list(&ListParams::default()).await.unwrap().items;
-    assert!(sessions.iter().any(|object| object.name_any() == "lost"));
-    for object in sessions {
-        let name = object.name_any();
-        let mut status = object.status.unwrap();
-        // By the API's design the status holds the settled attempt's nonce, and tells an address, other than a number, in full.
-        status.attempt = None;
-        status.device = status.device.filter(|device| !device.starts_with("ip:"));
-        assert!(!status.conditions.is_empty(), "{name}");
-        told.extend(secrets.told_in(&format!("status of {name}"), &serde_json::to_string(&status).unwrap()));
-    }
-    let provider = Api::<QosProvider>::all(stage.client.clone()).get(stage.provider_name()).await.unwrap();
-    told.extend(secrets.told_in("status of the QosProvider", &serde_json::to_string(&provider.status).unwrap()));
+    told.extend(told_by_objects(&stage, &secrets).await);
     println!("{} bytes of log, {} secrets", log.len(), secrets.0.len());
     assert!(told.is_empty(), "{}", told.join("\n"));
     stage.stop_without_ledger().await;

@@ -34,6 +34,9 @@ check: ## Check form, lints, generated files and the length of files
 	  lines=$$(grep -cvE '^[[:space:]]*(//.*)?$$' "$$file" || true); \
 	  if (( lines > $(MAX_CODE_LINES) )); then echo "$$file has $$lines lines of code; at most $(MAX_CODE_LINES) are allowed" >&2; exit 1; fi; \
 	done
+	@sed -n '/^## Invariants/,/^## Decisions/p' docs/architecture.md | { grep -oE '`[a-z0-9]+(_[a-z0-9]+){4,}`' || true; } | tr -d '`' | sort -u | while read -r name; do \
+	  git grep -qw "fn $$name" -- '*.rs' || { echo "docs/architecture.md names the test $$name, which does not exist" >&2; exit 1; }; \
+	done
 
 vectors: ## Run the wire vectors and print their table; QOD_VECTORS=folder runs others
 	$(CARGO) test --quiet --locked --test it qod::vectors -- --nocapture

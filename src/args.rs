@@ -48,7 +48,8 @@ pub struct RunArguments {
     /// See [`MarginArguments`].
     #[command(flatten)]
     pub margins: MarginArguments,
-    /// Least severe log lines to print; a filter such as `info,qos_operator=debug` is understood too.
+    /// Least severe log lines to print; a filter such as `info,qos_operator=debug` is understood too. Below info only the
+    /// operator's own lines are printed: those of its libraries may hold personal data.
     #[arg(long, env = "QOS_LOG_LEVEL", default_value = "info")]
     pub log_level: String,
     /// Form of the log lines.

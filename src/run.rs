@@ -3,7 +3,13 @@
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{FilterExt as _, ParseError, Targets};
+use tracing_subscriber::layer::{Filter, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::args::{Arguments, Command, LogFormat, RunArguments};
 use crate::clock::Clock;
@@ -24,7 +30,7 @@ pub enum Error {
     Key(#[from] crate::session::key::KeyError),
     /// The log filter is wrong.
     #[error("--log-level: write off, error, warn, info, debug, trace or a filter such as info,qos_operator=debug")]
-    LogLevel(#[source] tracing_subscriber::filter::ParseError),
+    LogLevel(#[source] ParseError),
     /// Signals, standard output.
     #[error("the system refused")]
     System(#[from] std::io::Error),
@@ -73,11 +79,73 @@ async fn serve(arguments: &RunArguments) -> Result<(), Error> {
 }
 
 fn logs(arguments: &RunArguments) -> Result<(), Error> {
-    let filter = EnvFilter::try_new(&arguments.log_level).map_err(Error::LogLevel)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = filter(&arguments.log_level).map_err(Error::LogLevel)?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match arguments.log_format {
-        LogFormat::Text => lines.with_ansi(false).init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => tracing_subscriber::registry().with(lines.with_ansi(false).with_filter(filter)).init(),
+        LogFormat::Json => tracing_subscriber::registry().with(lines.json().flatten_event(true).with_filter(filter)).init(),
     }
     Ok(())
+}
+
+/// Which lines are printed: those that `level` asks for, within [`cap`].
+fn filter<S>(level: &str) -> Result<impl Filter<S> + use<S>, ParseError>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    Ok(EnvFilter::try_new(level)?.and(cap()))
+}
+
+/// The most that may be printed, whatever `--log-level` says. Phone numbers, addresses, tokens and nonces are private by type only
+/// in our own code: the libraries below it know bodies and headers as mere bytes, and print them at debug and trace (h2 whole
+/// frames, kube-client headers and Statuses). kube-client does so even at warn: of an answer that cannot be decoded the whole
+/// text, which may be that of a Secret. What goes wrong there reaches us as an error, and is told by us.
+fn cap() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_target("qos_operator", LevelFilter::TRACE)
+        .with_target("kube_client", LevelFilter::ERROR)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn printed(level: &str) -> String {
+        let written = tempfile::NamedTempFile::new().unwrap();
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Arc::new(written.reopen().unwrap()));
+        let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter(level).unwrap()));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::warn!(target: "kube_client::client", "text of a Secret");
+            tracing::error!(target: "kube_client::client::builder", "their failure");
+            tracing::debug!(target: "h2::codec::framed_write", "frame with a token");
+            tracing::trace!(target: "log", "line of another facade");
+            tracing::info!(target: "kube_runtime::controller", "their news");
+            tracing::trace!(target: "qos_operator::session", "our detail");
+            tracing::info!(target: "qos_operator::run", "our news");
+        });
+        std::fs::read_to_string(written.path()).unwrap()
+    }
+
+    #[test]
+    fn no_log_level_makes_a_library_print_bodies_or_headers() {
+        for level in ["trace", "info,kube_client=trace,h2=trace,log=trace,qos_operator=trace"] {
+            let printed = printed(level);
+            for kept in ["text of a Secret", "frame with a token", "line of another facade"] {
+                assert!(!printed.contains(kept), "{level}: {printed}");
+            }
+            for told in ["their failure", "their news", "our detail", "our news"] {
+                assert!(printed.contains(told), "{level}: {told} is missing in {printed}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_log_level_still_says_what_of_the_rest_is_printed() {
+        let printed = printed("error,qos_operator=info");
+        assert!(printed.contains("their failure") && printed.contains("our news"), "{printed}");
+        assert!(!printed.contains("their news") && !printed.contains("our detail"), "{printed}");
+    }
 }

@@ -106,7 +106,7 @@ async fn delete(context: &Context, home: &Provider, id: &SessionId) -> Option<Re
     let (client, token) = home.client.as_ref().zip(home.token.as_ref())?;
     let _permit = home.limits.permit().await;
     let answer = client.delete_session(token, id).await;
-    context.told(home, answer.as_ref().map(|()| ()));
+    context.told(home, answer.as_ref().copied());
     Some(answer)
 }
 

@@ -52,8 +52,11 @@ pub fn bar(
         return words(Bar::Namespace, Reason::NamespaceNotAllowed, message);
     }
     if let Readiness::NotReady { reason, message } = &provider.readiness {
+        // The verdict is a moment away: nothing is told before it.
+        let unchecked = *reason == Reason::ProviderNotReady;
+        let bar = if unchecked { Bar::ProviderUnchecked } else { Bar::ProviderNotReady };
         let message = if message.is_empty() { reason.as_str().to_owned() } else { format!("{}: {message}", reason.as_str()) };
-        return words(Bar::ProviderNotReady, Reason::ProviderNotReady, format!("QosProvider {name} is not ready: {message}"));
+        return words(bar, Reason::ProviderNotReady, format!("QosProvider {name} is not ready: {message}"));
     }
     if let Some(closed) = provider.gate.closed(now) {
         return words(Bar::ProviderNotReady, closed.reason, closed.message);
@@ -122,7 +125,7 @@ fn inexpressible(object: &QosSession, generation: Generation, provider: &str) ->
         return words(Bar::Profile, Reason::ProfileUnavailable, message);
     }
     if generation <= Generation::V0_10 && object.spec.duration_seconds.is_some_and(|seconds| seconds > DAY) {
-        let message = format!("durationSeconds must be at most {} with API version {generation}", DAY);
+        let message = format!("durationSeconds must be at most {DAY} with API version {generation}");
         return words(Bar::Duration, Reason::DurationOutOfRange, message);
     }
     match desired::request(object, None, 1) {

@@ -106,7 +106,7 @@ pub fn bound(past: &Past, held: &Held, observed: &Observed) -> Option<Timestamp>
             let extended = record.filter(|r| r.extends).map_or(0, |r| r.duration_seconds.saturating_mul(extensions));
             Some(later(later(expires, observed.margins.clock_skew), seconds(extended)))
         }
-        None => record.map(|record| record.dead_by),
+        None => record.filter(|_| observed.rules.on(Rule::BoundWithoutExpiry)).map(|record| record.dead_by),
     }
 }
 

@@ -81,13 +81,11 @@ pub async fn limited<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T
 
 impl Context {
     /// A random number in 0..1.
-    #[expect(clippy::unused_self, reason = "a pass has no other source of chance")]
     pub fn jitter(&self) -> f64 {
         rand::random()
     }
 
     /// The object's identity.
-    #[expect(clippy::unused_self, reason = "reads as the other questions do")]
     pub fn key_of(&self, object: &QosSession) -> Object {
         Object {
             namespace: object.namespace().unwrap_or_default(),

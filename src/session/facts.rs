@@ -293,6 +293,8 @@ pub enum Bar {
     ProviderNotFound,
     /// `ProviderNotReady`.
     ProviderNotReady,
+    /// The provider was not checked yet since this process started.
+    ProviderUnchecked,
     /// The provider is not yet marked as in use.
     ProviderUnmarked,
     /// `NamespaceNotAllowed`.

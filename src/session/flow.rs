@@ -260,7 +260,7 @@ mod tests {
     use super::*;
     use crate::api::PortRange;
 
-    fn flow(phone: &str, server: &str, device: Option<PortsSpec>, ports: Option<PortsSpec>) -> Flow {
+    fn flow(phone: &str, server: &str, device: Option<&PortsSpec>, ports: Option<&PortsSpec>) -> Flow {
         let key = OperatorKey::fixed();
         let device_spec = Device { phone_number: Some(phone.into()), ..Device::default() };
         let field = if server.contains(':') {
@@ -271,21 +271,21 @@ mod tests {
         Flow {
             device: device_keys(&key, "stadium", &device_spec, None),
             servers: Some(servers(&field).unwrap()),
-            device_ports: PortSet::of(device.as_ref()),
-            server_ports: PortSet::of(ports.as_ref()),
+            device_ports: PortSet::of(device),
+            server_ports: PortSet::of(ports),
         }
     }
 
-    fn ports(list: &[i32], ranges: &[(i32, i32)]) -> Option<PortsSpec> {
+    fn ports(list: &[i32], ranges: &[(i32, i32)]) -> PortsSpec {
         let ranges = ranges.iter().map(|(from, to)| PortRange { from: *from, to: *to }).collect();
-        Some(PortsSpec { ports: Some(list.to_vec()), ranges: Some(ranges) })
+        PortsSpec { ports: Some(list.to_vec()), ranges: Some(ranges) }
     }
 
     #[test]
     fn flows_overlap_when_device_servers_and_both_port_sets_meet() {
         const A: &str = "+447700900112";
         let server = |net: &str| flow(A, net, None, None);
-        let with = |list: Option<PortsSpec>| flow(A, "198.51.100.10", None, list);
+        let with = |list: PortsSpec| flow(A, "198.51.100.10", None, Some(&list));
         let cases = [
             (server("198.51.100.10"), server("198.51.100.10"), true),
             (server("198.51.100.10"), server("198.51.100.11"), false),
@@ -298,8 +298,8 @@ mod tests {
             (with(ports(&[], &[(5010, 5020)])), with(ports(&[5020], &[])), true),
             (with(ports(&[], &[(5010, 5020)])), with(ports(&[], &[(5021, 5030)])), false),
             (with(ports(&[5000], &[])), with(ports(&[6000], &[])), false),
-            (with(None), with(ports(&[6000], &[])), true),
-            (flow(A, "198.51.100.10", ports(&[5060], &[]), None), server("198.51.100.10"), true),
+            (server("198.51.100.10"), with(ports(&[6000], &[])), true),
+            (flow(A, "198.51.100.10", Some(&ports(&[5060], &[])), None), server("198.51.100.10"), true),
             (server("198.51.100.10"), flow("+447700900113", "198.51.100.10", None, None), false),
         ];
         for (index, (a, b, expected)) in cases.iter().enumerate() {
@@ -312,7 +312,7 @@ mod tests {
         let device = Device { phone_number: Some("+447700900112".into()), ..Device::default() };
         let nets = vec!["198.51.100.0/24".parse().unwrap()];
         let hash = |set: &PortSet, profile: &str| applied_hash(&device, &nets, [set, &PortSet::all()], profile, "uid");
-        let (a, b) = (PortSet::of(ports(&[1, 2, 9], &[]).as_ref()), PortSet::of(ports(&[9], &[(1, 2)]).as_ref()));
+        let (a, b) = (PortSet::of(Some(&ports(&[1, 2, 9], &[]))), PortSet::of(Some(&ports(&[9], &[(1, 2)]))));
         assert_eq!(hash(&a, "QOS_E"), hash(&b, "QOS_E"));
         assert_ne!(hash(&a, "QOS_E"), hash(&a, "QOS_S"));
         assert_ne!(hash(&a, "QOS_E"), hash(&PortSet::all(), "QOS_E"));

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt as _;
 use parking_lot::Mutex;
 
 use super::backoff;
@@ -11,8 +12,8 @@ use super::bounds::seconds;
 use super::decide::{Decision, Row, Step};
 use super::facts::{Memory, Outcome, Past, Word};
 use super::outcome::Effect;
-use super::past;
-use crate::api::{QosSession, Reason};
+use super::{past, status};
+use crate::api::{QosSession, RECONCILE_REQUESTED_AT_ANNOTATION, Reason};
 use crate::clock::later;
 use crate::qod::{self, Fault, FaultClass};
 
@@ -54,7 +55,8 @@ impl Remembered {
             self.memory = Memory { pause_until: self.memory.pause_until, refused: self.memory.refused, ..Memory::default() };
             self.slow_polls = 0;
             if first && past.held.is_some_and(|held| held.seen.word == Word::Available) {
-                self.memory.poll_at = Some(later(now, fraction(periods.available, jitter)));
+                let expires = past.held.and_then(|held| held.seen.expires_at);
+                self.memory.poll_at = Some(by_expiry(later(now, fraction(periods.available, jitter)), expires, now));
             }
             self.session = session;
         }
@@ -70,6 +72,10 @@ impl Remembered {
                 }
             }
             self.generation = object.metadata.generation;
+        }
+        if asked_to_look(object) {
+            self.forget_pause();
+            self.memory.poll_at = None;
         }
     }
 
@@ -116,7 +122,8 @@ impl Remembered {
             let grown = periods.requested.saturating_mul(1_i64.checked_shl(self.slow_polls / 4).unwrap_or(i64::MAX));
             grown.min(periods.available.max(periods.requested))
         };
-        self.memory.poll_at = Some(later(now, backoff::period(period, jitter)));
+        let at = later(now, backoff::period(period, jitter));
+        self.memory.poll_at = Some(by_expiry(at, seen.expires_at, now));
     }
 
     /// What acting brought. `refusal_is_slow`: the refusal waits for a person. `failures`: as the status counts them now.
@@ -181,6 +188,19 @@ impl Remembered {
     pub const fn no_gain(&mut self) {
         self.memory.extend_refused = true;
     }
+}
+
+/// A poll at `at`, but right after the expiry where that comes first.
+fn by_expiry(at: Timestamp, expires: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let after = expires.map(|expires| later(expires, super::bounds::MOMENT)).filter(|after| *after > now);
+    after.map_or(at, |after| at.min(after))
+}
+
+/// The annotation `qos-operator.io/reconcile-requested-at` has a value that no pass has acted on: the provider is asked now.
+fn asked_to_look(object: &QosSession) -> bool {
+    let asked = object.annotations().get(RECONCILE_REQUESTED_AT_ANNOTATION).map(|value| status::handled(value));
+    let handled = object.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_ref());
+    asked.is_some() && asked.as_ref() != handled
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "milliseconds of a day are exact in a double")]

@@ -18,6 +18,7 @@ pub mod flow;
 pub mod key;
 pub mod memory;
 #[cfg(test)]
+#[allow(clippy::pedantic, clippy::unnecessary_lazy_evaluations, reason = "a world of small states, copied by value on purpose and full of flags")]
 mod model;
 pub mod observe;
 pub mod outcome;
@@ -107,7 +108,7 @@ pub async fn run(
                     };
                     // At the end neither the list nor the providers may ever come.
                     match ending.run_until_cancelled(ready).await {
-                        Some(()) => reconcile(object, context).await,
+                        Some(()) => Box::pin(reconcile(object, context)).await,
                         None => Ok(Action::await_change()),
                     }
                 }
@@ -269,14 +270,17 @@ fn remember(
     } else if matches!(effect, Effect::None) {
         decision.wake
     } else {
-        pause.or(Some(now))
+        [pause.or(Some(now)), decision.wake].into_iter().flatten().min()
     };
     let at_its_end =
         decision.row == Row::R25 && matches!(decision.barred, Some(Barred::Suspended | Barred::RunOver | Barred::RecoveryEnded));
     let waits_for_people = decision.held_back == Some(HeldBack::Paused);
     let safety = (!at_its_end && !waits_for_people).then(|| later(now, backoff::slow(jitter)));
     let lost = matches!(effect, Effect::Ambiguous(fault) if fault.class == FaultClass::Ambiguous).then_some(now);
-    let times = [wake, pause.filter(|_| decision.backoff), safety, lost];
+    // A provider that does not come is told as an Event once it can no longer be a matter of order.
+    let ordering = status::words::ordering_ends(object)
+        .filter(|end| decision.barred == Some(Barred::By(Bar::ProviderNotFound)) && *end > now);
+    let times = [ordering, wake, pause.filter(|_| decision.backoff), safety, lost];
     context.timers.set(&observation.key, times.into_iter().flatten().min());
 }
 

@@ -16,7 +16,9 @@ use super::decide::Decision;
 use super::facts::{Goal, Observed, Past};
 use super::outcome::{BarWords, Effect, Note, PeerWords};
 use super::record::AttemptRecord;
-use crate::api::{ConditionType, QosSession, QosSessionStatus, RECONCILE_REQUESTED_AT_ANNOTATION, SessionProvider};
+use crate::api::{
+    ConditionType, EventReason, QosSession, QosSessionStatus, RECONCILE_REQUESTED_AT_ANNOTATION, Reason, SessionProvider,
+};
 use crate::qod;
 
 /// All that the fold rests on.
@@ -70,7 +72,7 @@ pub fn next(pass: &Pass<'_>) -> Next {
     let before = pass.object.status.clone().unwrap_or_default();
     let mut status = fields::fields(pass, &before);
     let told = told::told(pass, &status);
-    let words = told.words(pass, &before);
+    let words = told.words(pass, &before, &status);
     let mut notes = Vec::new();
     if let Some(words) = words {
         notes.extend(note(&words, &before));
@@ -83,9 +85,14 @@ pub fn next(pass: &Pass<'_>) -> Next {
     if !status.conditions.is_empty()
         && let Some(requested) = requested
     {
-        status.last_handled_reconcile_at = Some(requested.chars().take(64).collect());
+        status.last_handled_reconcile_at = Some(handled(requested));
     }
     Next { status, notes }
+}
+
+/// A value of the annotation `qos-operator.io/reconcile-requested-at` as `status.lastHandledReconcileAt` keeps it: cut at its length.
+pub fn handled(requested: &str) -> String {
+    requested.chars().take(64).collect()
 }
 
 /// Equal, apart from when conditions changed: then nothing is written.
@@ -101,7 +108,7 @@ pub fn same(a: &QosSessionStatus, b: &QosSessionStatus) -> bool {
     timeless(a) == timeless(b)
 }
 
-fn find<'a>(status: &'a QosSessionStatus, kind: ConditionType) -> Option<&'a Condition> {
+fn find(status: &QosSessionStatus, kind: ConditionType) -> Option<&Condition> {
     status.conditions.iter().find(|condition| condition.type_ == kind.as_str())
 }
 
@@ -123,23 +130,44 @@ fn note(words: &Words, before: &QosSessionStatus) -> Option<Note> {
     moved.then(|| Note { warning, reason, action, note: words.message.clone() })
 }
 
-/// The Event of a session that is back: how it had gone tells which.
-fn return_note(words: &Words, before: &QosSessionStatus, now: Timestamp) -> Option<Note> {
-    use crate::api::{EventReason, Reason};
-    if words.reason != Reason::Available || words.available != "True" {
+/// How the session ended that the next one follows, while that is not in force yet; `None` where none went before, or it was
+/// meant to end. Available keeps this reason while the next session is REQUESTED.
+pub(super) fn ended_by(before: &QosSessionStatus) -> Option<Reason> {
+    let lives = before.session_id.is_some() && before.qos_status.as_deref() == Some("AVAILABLE");
+    let reached = find(before, ConditionType::Ready).is_none_or(|condition| condition.status == "True");
+    if lives || reached {
         return None;
     }
-    let gone_since = find(before, ConditionType::Available).map(|condition| condition.last_transition_time.0);
-    let say = |warning, reason: EventReason, action, note| Some(Note { warning, reason: reason.as_str(), action, note });
-    match ready_reason(before) {
-        "Renewing" | "Updating" => {
-            let gap = gone_since.map_or(0, |since| now.duration_since(since).as_secs().max(0));
-            say(true, EventReason::RenewedWithGap, "Renew", format!("AVAILABLE again after a gap of {gap} s"))
+    let told = find(before, ConditionType::Available).and_then(|condition| condition.reason.parse().ok());
+    match (told, before.qos_status.as_deref(), before.status_info.as_deref()) {
+        (Some(Reason::Renewing | Reason::Updating | Reason::NetworkTerminated | Reason::Vanished), _, _) => told,
+        // The next one is REQUESTED: only the condition remembers.
+        (Some(Reason::ProviderUnreachable | Reason::ProviderError), Some("REQUESTED") | None, _) => {
+            told.filter(|_| before.session_id.is_some())
         }
-        "NetworkTerminated" | "Vanished" | "ProviderUnreachable" => {
-            say(false, EventReason::Recovered, "Create", "AVAILABLE again".to_owned())
-        }
+        (_, Some("UNAVAILABLE"), Some("NETWORK_TERMINATED")) => Some(Reason::NetworkTerminated),
+        (_, Some("UNAVAILABLE"), Some("DURATION_EXPIRED")) => Some(Reason::ProviderUnreachable),
+        (_, Some("UNAVAILABLE"), None) => Some(Reason::Vanished),
         _ => None,
+    }
+}
+
+/// The Event of a session that is back: how it had gone tells which.
+fn return_note(words: &Words, before: &QosSessionStatus, now: Timestamp) -> Option<Note> {
+    if words.reason != Reason::Available {
+        return None;
+    }
+    match ended_by(before)? {
+        Reason::Renewing | Reason::Updating => {
+            let gone_since = find(before, ConditionType::Available).map(|condition| condition.last_transition_time.0);
+            let gap = gone_since.map_or(0, |since| now.duration_since(since).as_secs().max(0));
+            let note = format!("AVAILABLE again after a gap of {gap} s");
+            Some(Note { warning: true, reason: EventReason::RenewedWithGap.as_str(), action: "Renew", note })
+        }
+        _ => {
+            let note = "AVAILABLE again".to_owned();
+            Some(Note { warning: false, reason: EventReason::Recovered.as_str(), action: "Create", note })
+        }
     }
 }
 

@@ -89,6 +89,7 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
+    use super::Urgency::{Change, Deletion, Resync, Retry};
     use super::*;
 
     #[tokio::test]
@@ -109,7 +110,6 @@ mod tests {
         for task in tasks {
             task.await.unwrap();
         }
-        use Urgency::{Change, Deletion, Resync, Retry};
         assert_eq!(*order.lock(), [Deletion, Deletion, Change, Retry, Resync]);
     }
 

@@ -1,6 +1,7 @@
 //! Writes to a `QosSession`: each carries the resourceVersion that was read, and its answer is the next input.
 
 use kube::api::{Api, Patch, PatchParams};
+use kube::core::DeserializeGuard;
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 
@@ -53,13 +54,23 @@ fn api(context: &Context, object: &QosSession) -> Api<QosSession> {
     Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default())
 }
 
+/// For writes: the answer is the whole object, and a write that succeeded has not failed because that cannot be decoded.
+fn guarded(context: &Context, object: &QosSession) -> Api<DeserializeGuard<QosSession>> {
+    Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default())
+}
+
+/// The answer of a write of `object`; of one that cannot be decoded, its metadata on what is known of it.
+fn answer(object: &QosSession, written: DeserializeGuard<QosSession>) -> QosSession {
+    written.0.unwrap_or_else(|invalid| QosSession { metadata: invalid.metadata, ..object.clone() })
+}
+
 async fn merge(context: &Context, object: &QosSession, mut metadata: Value) -> Result<QosSession, WriteError> {
     metadata["resourceVersion"] = json!(object.metadata.resource_version);
     metadata["uid"] = json!(object.metadata.uid);
     let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let patch = Patch::Merge(json!({ "metadata": metadata }));
-    let written = limited(api(context, object).patch(&object.name_any(), &parameters, &patch)).await?;
-    Ok(remember(context, written))
+    let written = limited(guarded(context, object).patch(&object.name_any(), &parameters, &patch)).await?;
+    Ok(remember(context, answer(object, written)))
 }
 
 /// The answer of a write is newer than what the watch has brought so far.
@@ -104,8 +115,9 @@ pub async fn status(context: &Context, object: &QosSession, status: &QosSessionS
         "status": status,
     });
     let parameters = PatchParams::apply(MANAGER).force();
-    let written = limited(api(context, object).patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))).await?;
-    Ok(remember(context, written))
+    let written = limited(guarded(context, object).patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))).await?;
+    let known = QosSession { status: Some(status.clone()), ..object.clone() };
+    Ok(remember(context, answer(&known, written)))
 }
 
 /// The object as the API server has it now; `None` when it is gone, or another has its name.

@@ -1,9 +1,16 @@
 //! All integration tests, in one binary that shares one control plane.
 
+// What clippy allows in tests, it allows in their helpers only under this.
+#![cfg(test)]
+
 mod admission;
+mod crash;
 mod field;
 mod generated;
 mod life;
+mod looks;
+mod objects;
 mod provider;
 mod qod;
+mod reasons;
 mod support;

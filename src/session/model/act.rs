@@ -8,6 +8,7 @@ use super::config::Fault;
 use super::moves::{Moves, Sink, who};
 use super::provider::{self, Landing, Made};
 use super::record;
+use super::replica::Seeing;
 use super::state::{FOREIGN, NONE, Pending, Prog, Rec, Session, Sight, State, Status};
 use super::view::{self, Pass};
 use super::world::told;
@@ -23,9 +24,13 @@ impl<S: Sink> Moves<'_, S> {
             Prog::Looked { saw, since, ready } => {
                 let peer = self.config.objects > 1 && self.state.peer(r, o, self);
                 let pass = Pass { saw, ready, poll: true, no_get: slot.no_get, no_delete: slot.no_delete, peer };
-                self.decided(r, o, &pass, since);
+                self.decided(r, o, &pass, &Seeing::before(since));
             }
-            Prog::Patch { rec, send } => self.patch(r, o, rec, send),
+            Prog::Intend { seconds, earlier } => {
+                let rec = self.intent(r, o, seconds, earlier);
+                self.patch(r, o, rec, true);
+            }
+            Prog::Patch { rec } => self.patch(r, o, rec, false),
             Prog::Restore => self.restore(r, o),
             Prog::Post { uid, rec } => self.post(r, o, uid, &rec),
             Prog::Answered { uid, rec, answer, slot, sight } => self.answered(r, o, uid, &rec, answer, slot, sight),
@@ -47,6 +52,18 @@ impl<S: Sink> Moves<'_, S> {
         let name = who(self.config, r, o);
         let slot = *self.state.slot(r, o);
         let object = *self.state.object(o);
+        let mut next = *self.state;
+        if send && !next.claims(r, o, self) {
+            let next = self.then(r, o, Prog::Idle);
+            self.free(next, || format!("{name}: the flow is claimed"));
+            return;
+        }
+        next.fresh = next.fresh.max(rec.nonce + 1);
+        if send && !self.rules.on(Rule::IntentBeforeSend) {
+            next.slot_mut(r, o).prog = Prog::Post { uid: slot.cache.uid, rec };
+            self.free(next, || format!("{name}: writes nothing before n{}", rec.nonce));
+            return;
+        }
         let conflict = (slot.stale && self.rules.on(Rule::IntentGuardedByVersion)) || !object.exists;
         // The API server takes no new finalizer for an object that is being deleted.
         if conflict || (object.deleting && !object.finalizer) {
@@ -54,7 +71,6 @@ impl<S: Sink> Moves<'_, S> {
             self.free(next, || format!("{name}: patch of the attempt conflicts"));
             return;
         }
-        let mut next = *self.state;
         next.write(o, |object| {
             object.rec = Some(rec);
             object.finalizer = true;
@@ -105,7 +121,7 @@ impl<S: Sink> Moves<'_, S> {
         if self.state.left(Fault::Late) && idle.pending.iter().any(Option::is_none) {
             let mut next = idle;
             let free = next.pending.iter().position(Option::is_none).unwrap();
-            next.pending[free] = Some(Pending { rec: Rec { uid, ..*rec }, key, until: late });
+            next.pending[free] = Some(Pending { rec: Rec { uid, ..*rec }, key, until: late, may_long: !self.state.shortened });
             self.any(next, Some(Fault::Late), None, || format!("{name}: POST n{} is under way, client gives up", rec.nonce));
         }
         if self.state.down {
@@ -119,7 +135,7 @@ impl<S: Sink> Moves<'_, S> {
             let next = self.then(r, o, nothing(Outcome::Refused));
             self.any(next, Some(Fault::Refused), None, || format!("{name}: POST n{} is refused with 4xx", rec.nonce));
         }
-        for (landing, fault) in provider::landings(self.state) {
+        for (landing, fault) in provider::landings(self.state, !self.state.shortened) {
             let mut next = *self.state;
             let made = next.create(&Rec { uid, ..*rec }, key, landing, self.config);
             if landing != Landing::PLAIN && matches!(made, Made::Conflict(_)) {
@@ -162,6 +178,10 @@ impl<S: Sink> Moves<'_, S> {
                     _ => record::settled(&object.status, rec.nonce, answer),
                 };
                 let answered = Some((*rec, answer, slot, sight));
+                if self.rules.on(Rule::StatusGuardedByVersion) {
+                    // Reading and writing are one: a change between them is a conflict, and both are made again.
+                    return self.write(r, o, uid, &status, false, answered);
+                }
                 let next = self.then(r, o, Prog::Write { uid, status, stale: false, answered });
                 self.free(next, || format!("{name}: has the object at hand to record {told}"));
             }
@@ -226,7 +246,7 @@ impl<S: Sink> Moves<'_, S> {
             self.free(unconfirmed, || format!("{name}: DELETE #{slot} fails"));
             return;
         }
-        if !self.config.full {
+        if !self.config.deletes {
             let mut next = idle;
             next.slot_mut(r, o).no_delete = true;
             self.free(next, || format!("{name}: DELETE #{slot}: 405"));

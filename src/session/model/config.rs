@@ -80,8 +80,10 @@ pub(super) struct Config {
     pub(super) sink: bool,
     pub(super) rejects: bool,
     pub(super) extends: bool,
-    /// GET and DELETE are supported.
-    pub(super) full: bool,
+    /// GET is supported.
+    pub(super) gets: bool,
+    /// DELETE is supported.
+    pub(super) deletes: bool,
     /// Events name the ids of creates.
     pub(super) events: bool,
     /// A session that ran out is kept for the retention too.
@@ -116,7 +118,8 @@ impl Config {
             sink: true,
             rejects: true,
             extends: false,
-            full: true,
+            gets: true,
+            deletes: true,
             events: false,
             lingers: false,
             d: 2,

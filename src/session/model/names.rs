@@ -3,6 +3,7 @@
 
 use std::hash::{Hash, Hasher};
 
+use super::super::rules::{Rule, Rules};
 use super::config::Config;
 use super::state::{Answer, Life, NO, NONE, Object, Prog, Rec, SESSIONS, Saw, Session, Sight, State, Status};
 
@@ -26,7 +27,7 @@ impl State {
         for slot in self.replicas.iter_mut().flatten().flatten() {
             object(&mut slot.cache, f);
             match &mut slot.prog {
-                Prog::Patch { rec, .. } | Prog::Answered { rec, .. } | Prog::Post { rec, .. } => f(&mut rec.nonce),
+                Prog::Patch { rec } | Prog::Answered { rec, .. } | Prog::Post { rec, .. } => f(&mut rec.nonce),
                 Prog::Write { status: s, answered, .. } => {
                     status(s, f);
                     if let Some((rec, ..)) = answered {
@@ -92,7 +93,8 @@ impl State {
                         _ => {}
                     }
                 }
-                Prog::Patch { rec, .. } | Prog::Post { rec, .. } => floors.rec(rec, f),
+                Prog::Intend { earlier, .. } => f(earlier, 0),
+                Prog::Patch { rec } | Prog::Post { rec, .. } => floors.rec(rec, f),
                 Prog::Answered { rec, sight, .. } => {
                     floors.rec(rec, f);
                     floors.sight(sight, f);
@@ -104,7 +106,7 @@ impl State {
                         floors.sight(sight, f);
                     }
                 }
-                Prog::Extend { since, .. } => f(since, floors.since),
+                Prog::Extend { since, .. } => f(since, -(config.w + 1)),
             }
         }
         for pending in self.pending.iter_mut().flatten() {
@@ -137,6 +139,27 @@ impl State {
                 Life::Available if session.expires <= 0 => super::provider::ran_out(session, config),
                 Life::Unavailable if session.until <= 0 => super::provider::dropped(session),
                 _ => {}
+            }
+        }
+    }
+
+    /// A write that is bound to conflict, because the object has changed since it was read, is over before it is made.
+    pub(super) fn conflicts(&mut self, rules: Rules) {
+        let objects = self.objects;
+        for replica in &mut self.replicas {
+            for (slot, object) in replica.iter_mut().zip(&objects) {
+                let (Some(slot), Some(object)) = (slot, object) else { continue };
+                let stale_intent = slot.stale && rules.on(Rule::IntentGuardedByVersion);
+                let lost = match &slot.prog {
+                    Prog::Intend { .. } | Prog::Patch { .. } => stale_intent,
+                    Prog::Restore => slot.stale,
+                    Prog::Write { stale, answered: None, .. } => *stale && rules.on(Rule::StatusGuardedByVersion),
+                    Prog::Unfinalize { uid } => object.uid != *uid && rules.on(Rule::FinalizerGuardedByUid),
+                    _ => false,
+                };
+                if lost {
+                    slot.prog = Prog::Idle;
+                }
             }
         }
     }
@@ -205,7 +228,8 @@ impl State {
     }
 
     /// The one of a state's names that all its equals share, in bytes.
-    pub(super) fn exact(self, config: &Config) -> (Self, Vec<u8>) {
+    pub(super) fn exact(mut self, config: &Config, rules: Rules) -> (Self, Vec<u8>) {
+        self.conflicts(rules);
         let one = self.canonical(config);
         let first = bytes(&one);
         if config.replicas < 2 {

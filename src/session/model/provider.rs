@@ -121,7 +121,7 @@ impl State {
     /// GET at the provider and device of the request with `hash`.
     pub(super) fn get(&self, slot: u8, hash: u8, config: &Config) -> Answer {
         let session = self.session(slot);
-        if !config.full {
+        if !config.gets {
             Answer::NotSupported
         } else if session.there() && config.place(session.hash).0 == config.place(hash).0 {
             Answer::Session(sight(session))
@@ -191,14 +191,14 @@ impl State {
 }
 
 /// The ways in which a create may land, each with the faults that it costs.
-pub(super) fn landings(state: &State) -> Vec<(Landing, Option<Fault>)> {
+pub(super) fn landings(state: &State, may_long: bool) -> Vec<(Landing, Option<Fault>)> {
     let mut ways = vec![(Landing::PLAIN, None)];
     for (fault, way) in [
         (Fault::Long, Landing { long: true, ..Landing::PLAIN }),
         (Fault::Requested, Landing { requested: true, ..Landing::PLAIN }),
         (Fault::Lag, Landing { lagging: true, ..Landing::PLAIN }),
     ] {
-        if state.left(fault) {
+        if state.left(fault) && (may_long || !way.long) {
             ways.push((way, Some(fault)));
         }
     }

@@ -8,7 +8,7 @@ use super::super::rules::Rule;
 use super::config::Fault;
 use super::moves::{Moves, Sink, who};
 use super::record;
-use super::state::{Answer, NONE, Object, Prog, Rec, Saw, Shown, Slot, State, Status};
+use super::state::{Answer, NO, NONE, Object, Prog, Rec, Saw, Shown, Slot, State, Status};
 use super::view::{self, Pass};
 
 impl<S: Sink> Moves<'_, S> {
@@ -17,7 +17,12 @@ impl<S: Sink> Moves<'_, S> {
         let name = who(self.config, r, o);
         let fixed = matches!(
             slot.prog,
-            Prog::Looked { .. } | Prog::Patch { .. } | Prog::Restore | Prog::Delete { .. } | Prog::Extend { .. }
+            Prog::Looked { .. }
+                | Prog::Intend { .. }
+                | Prog::Patch { .. }
+                | Prog::Restore
+                | Prog::Delete { .. }
+                | Prog::Extend { .. }
         );
         if slot.stale && !fixed {
             let mut next = *self.state;
@@ -91,7 +96,7 @@ impl<S: Sink> Moves<'_, S> {
         let as_sent = |hash: u8| if rules.on(Rule::RecordAsSent) && hash != NONE { hash } else { object.spec };
         match read {
             Read::None if event.is_some() => {}
-            Read::None => self.decided(r, o, &pass, 0),
+            Read::None => self.decided(r, o, &pass, &Seeing::before(0)),
             Read::Held => {
                 let answer = self.state.get(object.status.session, as_sent(object.status.hash), config);
                 self.read_answers(r, o, &pass, Saw::Held, answer);
@@ -109,14 +114,13 @@ impl<S: Sink> Moves<'_, S> {
                 let wanted = if open { rec.map_or(object.spec, |rec| rec.hash) } else { object.spec };
                 let key = u8::try_from(o).unwrap();
                 let shown = self.state.list(key, rec.filter(|_| open).map(|rec| rec.nonce), hash, wanted, config);
-                let name = who(config, r, o);
                 if self.state.down {
-                    self.look(r, o, &pass, Saw::List(None), None, || format!("{name}: list fails"));
+                    self.look(r, o, &pass, Saw::List(None), None, || "list fails".to_owned());
                 } else {
-                    let words = || format!("{name}: list: {}", listed(&shown));
+                    let words = || format!("list: {}", listed(&shown));
                     self.look(r, o, &pass, Saw::List(Some(shown)), None, words);
                     if self.state.left(Fault::ReadError) {
-                        self.look(r, o, &pass, Saw::List(None), Some(Fault::ReadError), || format!("{name}: list fails"));
+                        self.look(r, o, &pass, Saw::List(None), Some(Fault::ReadError), || "list fails".to_owned());
                     }
                 }
             }
@@ -124,40 +128,44 @@ impl<S: Sink> Moves<'_, S> {
     }
 
     fn read_answers(&mut self, r: usize, o: usize, pass: &Pass, saw: impl Fn(Answer) -> Saw, answer: Answer) {
-        let name = who(self.config, r, o);
-        let error = |name: &str| format!("{name}: GET fails");
+        let error = || "GET fails".to_owned();
         if self.state.down {
-            self.look(r, o, pass, saw(Answer::Error), None, || error(&name));
+            self.look(r, o, pass, saw(Answer::Error), None, error);
             return;
         }
-        self.look(r, o, pass, saw(answer), None, || format!("{name}: GET: {}", got(&answer)));
+        self.look(r, o, pass, saw(answer), None, || format!("GET: {}", got(&answer)));
         if self.state.left(Fault::ReadError) {
-            self.look(r, o, pass, saw(Answer::Error), Some(Fault::ReadError), || error(&name));
+            self.look(r, o, pass, saw(Answer::Error), Some(Fault::ReadError), error);
         }
         if self.state.left(Fault::Gateway) {
             let answer = if self.rules.on(Rule::GatewayIsNotGone) { Answer::Error } else { Answer::Gone };
-            self.look(r, o, pass, saw(answer), Some(Fault::Gateway), || format!("{name}: GET: 404 of a gateway"));
+            self.look(r, o, pass, saw(answer), Some(Fault::Gateway), || "GET: 404 of a gateway".to_owned());
         }
     }
 
     fn look(&mut self, r: usize, o: usize, pass: &Pass, saw: Saw, fault: Option<Fault>, words: impl FnOnce() -> String) {
+        if self.rules.on(Rule::DecidedAsOfTheLook) {
+            // What is decided goes by the time of the look, and by what was observed then: nothing can come between them.
+            let seeing = Seeing { since: 0, fault, words: words() };
+            return self.decided(r, o, &Pass { saw, ..*pass }, &seeing);
+        }
         let mut next = *self.state;
         let slot = next.slot_mut(r, o);
         slot.prog = Prog::Looked { saw, since: 0, ready: pass.ready };
         if saw == Saw::Held(Answer::NotSupported) {
             slot.no_get = true;
         }
-        self.any(next, fault, None, words);
+        let name = who(self.config, r, o);
+        self.any(next, fault, None, || format!("{name}: {}", words()));
     }
 
     /// The decision, and the first step of what it asks for.
-    pub(super) fn decided(&mut self, r: usize, o: usize, pass: &Pass, since: i8) {
+    pub(super) fn decided(&mut self, r: usize, o: usize, pass: &Pass, seeing: &Seeing) {
         let (config, rules) = (self.config, self.rules);
         let slot = *self.state.slot(r, o);
         let (goal, past) = (view::goal(&slot.cache, config), view::past(&slot.cache, rules));
         let observed = view::observed(pass, self.state, config, rules);
-        // The time of the read, not of the decision: a list that was made before a create could land proves nothing after.
-        let decision = decide::decide(&goal, &past, &observed, view::time(since));
+        let decision = decide::decide(&goal, &past, &observed, view::now());
         let (object, status) = (slot.cache, slot.cache.status);
         let as_sent = |hash: u8| if rules.on(Rule::RecordAsSent) && hash != NONE { hash } else { object.spec };
         let write = |status: Status| Prog::Write { uid: object.uid, status, stale: slot.stale, answered: None };
@@ -191,42 +199,42 @@ impl<S: Sink> Moves<'_, S> {
                 write(record::created(&status, &object.rec.unwrap(), named, view::sight(&seen), config))
             }
             Step::SettleEvent => write(record::over(&status, &object.rec.unwrap())),
-            Step::RecordListed(i) => Prog::Patch { rec: self.found(i, &object), send: false },
-            Step::MarkExtends => Prog::Patch { rec: Rec { extends: true, ..object.rec.unwrap() }, send: false },
-            Step::DeferDeath { dead_by } => {
-                Prog::Patch { rec: Rec { dead: view::ticks(dead_by), ..object.rec.unwrap() }, send: false }
+            Step::RecordListed(i) => Prog::Patch { rec: self.found(i, &object) },
+            Step::MarkExtends => Prog::Patch { rec: Rec { extends: true, ..object.rec.unwrap() } },
+            Step::DeferDeath { dead_by } => Prog::Patch { rec: Rec { dead: view::ticks(dead_by), ..object.rec.unwrap() } },
+            Step::Extend { seconds } => {
+                Prog::Extend { slot: status.session, ticks: i8::try_from(seconds).unwrap(), since: seeing.since }
             }
-            Step::Extend { seconds } => Prog::Extend { slot: status.session, ticks: i8::try_from(seconds).unwrap(), since },
             Step::RecordAbsent => write(record::settled(&status, object.rec.unwrap().nonce, Outcome::Absent)),
-            Step::Send { seconds, earlier } => match next.claims(r, o, self) {
-                false => Prog::Idle,
-                true => self.intend(&mut next, r, o, &Intended { seconds, earlier: earlier.map(view::ticks) }),
-            },
+            Step::Send { seconds, earlier } => {
+                let seconds = i8::try_from(seconds).unwrap();
+                Prog::Intend { seconds, earlier: earlier.map_or(NO, view::ticks) }
+            }
         };
-        next.slot_mut(r, o).prog = prog;
+        let slot = next.slot_mut(r, o);
+        slot.prog = prog;
+        slot.no_get |= pass.saw == Saw::Held(Answer::NotSupported);
         if next != *self.state {
-            let name = who(config, r, o);
-            self.free(next, || format!("{name}: decides row {:?}: {:?}", decision.row, decision.step));
+            let words = || {
+                let saw = if seeing.words.is_empty() { String::new() } else { format!("{}; ", seeing.words) };
+                format!("{}: {saw}row {:?}: {}", who(config, r, o), decision.row, stepped(&decision.step))
+            };
+            self.any(next, seeing.fault, None, words);
         }
     }
 
-    /// The record for a send that is about to be made; the mutant that writes none sends at once.
-    fn intend(&self, next: &mut State, r: usize, o: usize, intended: &Intended) -> Prog {
-        let slot = self.state.slot(r, o);
-        let object = slot.cache;
-        let again =
-            object.rec.filter(|rec| rec.uid == object.uid && intended.earlier.is_some() && !self.rules.on(Rule::FreshNonce));
-        let nonce = again.map_or(next.fresh, |rec| rec.nonce);
-        next.fresh = next.fresh.max(nonce + 1);
+    /// The record for a send that is about to be made.
+    pub(super) fn intent(&self, r: usize, o: usize, seconds: i8, earlier: i8) -> Rec {
+        let object = self.state.slot(r, o).cache;
+        let again = object.rec.filter(|rec| rec.uid == object.uid && earlier != NO && !self.rules.on(Rule::FreshNonce));
         let sending = Sending {
-            nonce: Nonce(u128::from(nonce)),
+            nonce: Nonce(u128::from(again.map_or(self.state.fresh, |rec| rec.nonce))),
             hash: AppliedHash(u64::from(object.spec)),
-            duration_seconds: intended.seconds,
+            duration_seconds: i64::from(seconds),
             longest_grant: i64::from(self.config.longest(self.state.shortened)),
-            earlier: intended.earlier.map(view::time),
+            earlier: (earlier != NO).then(|| view::time(earlier)),
         };
-        let rec = view::record(&sending, object.uid, self.state, self.config, self.rules);
-        if self.rules.on(Rule::IntentBeforeSend) { Prog::Patch { rec, send: true } } else { Prog::Post { uid: object.uid, rec } }
+        view::record(&sending, object.uid, self.state, self.config, self.rules)
     }
 
     /// The record for a session of ours that neither annotation nor status knows.
@@ -243,9 +251,17 @@ impl<S: Sink> Moves<'_, S> {
     }
 }
 
-struct Intended {
-    seconds: i64,
-    earlier: Option<i8>,
+/// What a pass saw before it decided.
+pub(super) struct Seeing {
+    since: i8,
+    fault: Option<Fault>,
+    words: String,
+}
+
+impl Seeing {
+    pub(super) const fn before(since: i8) -> Self {
+        Self { since, fault: None, words: String::new() }
+    }
 }
 
 impl State {
@@ -272,7 +288,7 @@ impl State {
     }
 
     /// Takes the flow's claim for this object, if no other of this process has it (R13).
-    fn claims<S: Sink>(&mut self, r: usize, o: usize, moves: &Moves<'_, S>) -> bool {
+    pub(super) fn claims<S: Sink>(&mut self, r: usize, o: usize, moves: &Moves<'_, S>) -> bool {
         if moves.config.objects > 1 && moves.rules.on(Rule::OneObjectAFlow) && self.slot(r, 1 - o).claim {
             return false;
         }
@@ -284,6 +300,15 @@ impl State {
 fn holds(object: &Object, rules: super::super::rules::Rules) -> bool {
     let past = view::past(object, rules);
     object.exists && (past.held.is_some() || bounds::open(&past, view::now()).is_some())
+}
+
+fn stepped(step: &Step) -> String {
+    match step {
+        Step::RecordSeen(seen) => format!("RecordSeen({:?})", seen.word),
+        Step::AdoptEvent(_) => "AdoptEvent".to_owned(),
+        Step::Send { earlier, .. } => format!("Send{}", if earlier.is_some() { " once more" } else { "" }),
+        step => format!("{step:?}"),
+    }
 }
 
 fn listed(shown: &Shown) -> String {

@@ -94,7 +94,7 @@ impl Sink for Search<'_> {
             return;
         }
         self.transitions += 1;
-        let (state, bytes) = next.exact(self.config);
+        let (state, bytes) = next.exact(self.config, self.rules);
         let print = fingerprint(&bytes);
         if let Some(oracle) = offends {
             self.broken = Some((oracle, self.from, print));
@@ -222,15 +222,16 @@ impl Search<'_> {
 }
 
 /// Follows the path without renaming anything on the way, so that each nonce and session keeps its name in the words.
-fn retell(config: &Config, rules: Rules, path: &[u128]) -> Vec<String> {
+pub(super) fn retell(config: &Config, rules: Rules, path: &[u128]) -> Vec<String> {
     struct Follow<'a> {
         config: &'a Config,
+        rules: Rules,
         wanted: u128,
         found: Option<(State, String)>,
     }
     impl Sink for Follow<'_> {
         fn take(&mut self, next: State, _: Option<Fault>, _: Option<&'static str>, words: impl FnOnce() -> String) {
-            if self.found.is_none() && fingerprint(&next.exact(self.config).1) == self.wanted {
+            if self.found.is_none() && fingerprint(&next.exact(self.config, self.rules).1) == self.wanted {
                 self.found = Some((next, words()));
             }
         }
@@ -238,10 +239,11 @@ fn retell(config: &Config, rules: Rules, path: &[u128]) -> Vec<String> {
     let mut state = State::first(config);
     let mut trace = Vec::new();
     for wanted in path {
-        let mut follow = Follow { config, wanted: *wanted, found: None };
+        let mut follow = Follow { config, rules, wanted: *wanted, found: None };
         moves(config, rules, &state, &mut follow);
         let (next, words) = follow.found.expect("a path of the search can be followed");
         state = next;
+        state.conflicts(rules);
         trace.push(words);
     }
     trace

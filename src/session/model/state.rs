@@ -123,16 +123,20 @@ pub(super) struct Shown {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Prog {
     Idle,
-    /// The read has been answered, `since` ago.
+    /// The read has been answered, `since` ago; only where the decision does not go by the time of the look (a mutant).
     Looked {
         saw: Saw,
         since: i8,
         ready: bool,
     },
-    /// To be written: finalizer and record, with the version of the cached object; then to be sent, or not.
+    /// To be recorded with the finalizer, with the version of the cached object, and then to be sent.
+    Intend {
+        seconds: i8,
+        earlier: i8,
+    },
+    /// To be written: finalizer and record, with the version of the cached object.
     Patch {
         rec: Rec,
-        send: bool,
     },
     /// To be written: the finalizer alone.
     Restore,
@@ -249,6 +253,8 @@ pub(super) struct Pending {
     pub(super) key: u8,
     /// The last moment at which it can land.
     pub(super) until: i8,
+    /// It was sent before the settings were made shorter.
+    pub(super) may_long: bool,
 }
 
 /// The whole world.

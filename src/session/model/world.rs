@@ -5,7 +5,7 @@ use super::super::rules::Rule;
 use super::config::{Config, Fault, Other};
 use super::moves::{Moves, Sink};
 use super::provider::{self, Landing, Made};
-use super::state::{Life, NONE, Object, State};
+use super::state::{Life, NONE, Object, Prog, Slot, State};
 
 impl<S: Sink> Moves<'_, S> {
     pub(super) fn world(&mut self) {
@@ -45,7 +45,7 @@ impl<S: Sink> Moves<'_, S> {
     fn late_creates(&mut self) {
         for i in 0..self.state.pending.len() {
             let Some(pending) = self.state.pending[i] else { continue };
-            for (landing, fault) in provider::landings(self.state) {
+            for (landing, fault) in provider::landings(self.state, pending.may_long) {
                 let mut next = *self.state;
                 next.pending[i] = None;
                 let made = next.create(&pending.rec, pending.key, landing, self.config);
@@ -109,6 +109,10 @@ impl<S: Sink> Moves<'_, S> {
         if !object.exists || object.deleting {
             return;
         }
+        // Both records lost while a create is under way is beyond any protocol: no one knows of it any more.
+        let sending = |slot: &Slot| !matches!(slot.prog, Prog::Idle);
+        let at_rest =
+            self.state.pending.iter().all(Option::is_none) && !(0..self.config.replicas).any(|r| sending(self.state.slot(r, o)));
         for (fault, words, annotation, status, finalizer) in [
             (Fault::StripAnnotation, "annotation", true, false, false),
             (Fault::StripStatus, "status", false, true, false),
@@ -116,6 +120,9 @@ impl<S: Sink> Moves<'_, S> {
             (Fault::StripRecords, "annotation and status", true, true, false),
             (Fault::StripMetadata, "annotation and finalizer", true, false, true),
         ] {
+            if fault == Fault::StripRecords && !at_rest {
+                continue;
+            }
             self.once(fault, &format!("{words} of object {} stripped", o + 1), |next| {
                 next.write(o, |object| {
                     if annotation {

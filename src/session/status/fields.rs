@@ -75,7 +75,7 @@ fn by_step(status: &mut QosSessionStatus, pass: &Pass<'_>, before: &QosSessionSt
         _ => {
             // The provider does not answer, and the time that it named has passed: that time was its own word.
             let ran_out = status.expires_at.as_ref().is_some_and(|at| at.0 <= pass.now);
-            if pass.decision.row == Row::R6 && ran_out && status.qos_status.as_deref() != Some(UNAVAILABLE) {
+            if matches!(pass.decision.row, Row::R6 | Row::R12) && ran_out && status.qos_status.as_deref() != Some(UNAVAILABLE) {
                 status.qos_status = Some(UNAVAILABLE.to_owned());
                 status.status_info = Some(DURATION_EXPIRED.to_owned());
             }

@@ -2,12 +2,12 @@
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Pass, ready_reason};
-use crate::api::{QosSessionStatus, Reason};
-use crate::qod::{Fault, FaultClass};
+use super::{Pass, deciding_reason, find, ready_reason};
+use crate::api::{ConditionType, QosSessionStatus, Reason};
+use crate::qod::{Fault, FaultClass, Reason as Refusal};
 use crate::session::bounds::{self, Kind};
 use crate::session::decide::{Barred, HeldBack, Row, Step};
-use crate::session::facts::{Bar, Renewal};
+use crate::session::facts::{Bar, Look, Outcome, Renewal, Word};
 use crate::session::outcome::Effect;
 
 /// The state that is told.
@@ -47,8 +47,11 @@ pub enum Told {
     Expired(i64),
     /// Row 21.
     Suspended,
-    /// Row 22.
-    Releasing,
+    /// Row 22; or the declared time was cut short.
+    Releasing {
+        /// `suspend` is why.
+        suspended: bool,
+    },
     /// Row 23.
     OutcomeUnknown,
     /// Row 25.
@@ -93,7 +96,7 @@ pub fn told(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
     match decision.row {
         Row::R1 | Row::R3 | Row::R17 | Row::R20 if !matches!(decision.step, Step::Send { .. }) => Told::Keep,
         Row::R4 | Row::R5 => leaving(pass),
-        Row::R6 | Row::R6a => unreachable(pass),
+        Row::R6 | Row::R6a => unreachable(pass, status),
         Row::R7 => ended(pass, status, false),
         Row::R8 => ended(pass, status, true),
         Row::R9 | Row::R14 => by_word(pass, status),
@@ -101,12 +104,15 @@ pub fn told(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
         Row::R11 => extending(pass, status),
         Row::R12 => match pass.effect {
             Effect::Released(_) => Told::Gap { updating: false },
+            _ if matches!(decision.step, Step::RecordReleased(_)) => Told::Gap { updating: false },
+            _ if run_over(pass) => ran_out(pass, status),
             Effect::NotReleased(fault) => Told::RenewalFailing(reason(fault), format!("renewal is due and {fault}")),
             _ => Told::Keep,
         },
         Row::R12a => renewal_barred(pass),
+        Row::R13 if still_failing(pass, status) => Told::Keep,
         Row::R13 => kept(pass).unwrap_or_else(|| by_word(pass, status)),
-        Row::R15 | Row::R16 | Row::R18 | Row::R19 | Row::R22 => Told::OutcomeUnknown,
+        Row::R15 | Row::R16 | Row::R18 | Row::R19 | Row::R22 => lost(pass),
         Row::R22a => Told::Unreadable(pass.unreadable_version),
         Row::R23 => pass.look_fault.map_or(Told::Keep, |fault| Told::Barred(reason(fault), fault.to_string())),
         Row::R24 => Told::Keep,
@@ -114,6 +120,16 @@ pub fn told(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
         Row::R26 => Told::BusyWithPeer,
         Row::R1 | Row::R3 | Row::R17 | Row::R20 | Row::R21 | Row::R27 => sent(pass, status),
     }
+}
+
+/// A create whose answer was lost: whether it landed is not known, unless a later send was refused because of it.
+fn lost(pass: &Pass<'_>) -> Told {
+    let busy = pass.past.settled.is_some_and(|settled| settled.outcome == Outcome::Busy);
+    let earlier = bounds::open(pass.past, pass.now).filter(|_| busy).and_then(|attempt| {
+        let settles = pass.past.settled.is_some_and(|settled| settled.nonce == attempt.nonce);
+        attempt.earlier.filter(|_| settles)
+    });
+    earlier.map_or(Told::OutcomeUnknown, Told::BusyWithLost)
 }
 
 fn deleting(pass: &Pass<'_>) -> Told {
@@ -154,30 +170,56 @@ fn leaving(pass: &Pass<'_>) -> Told {
     match (kind(pass), over) {
         (Kind::Release, true) if pass.goal.suspend => Told::Suspended,
         (Kind::Release, true) => Told::Expired(run_seconds(pass)),
-        (Kind::Release, false) => Told::Releasing,
+        (Kind::Release, false) => Told::Releasing { suspended: pass.goal.suspend },
         (_, true) => Told::Gap { updating: true },
         (_, false) => Told::Updating,
     }
 }
 
-fn unreachable(pass: &Pass<'_>) -> Told {
+/// The held session's expiry has passed.
+fn run_over(pass: &Pass<'_>) -> bool {
+    pass.past.held.and_then(|held| held.seen.expires_at).is_some_and(|at| at <= pass.now)
+}
+
+/// The provider did not confirm what this pass asked of it, or could not be asked.
+fn waits(pass: &Pass<'_>) -> bool {
+    matches!(pass.effect, Effect::NotReleased(_)) || pass.decision.held_back.is_some()
+}
+
+/// Row 25: the session has run out and the provider does not confirm it. Between two tries the cause stays as it was told.
+fn ran_out(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
+    let fault = match pass.effect {
+        Effect::NotReleased(fault) => Some(fault),
+        _ => pass.look_fault,
+    };
+    let told = matches!(ready_reason(status), "ProviderUnreachable" | "ProviderError" | "QuotaExceeded" | "CredentialsRejected")
+        && find(status, ConditionType::Ready).is_some_and(|ready| ready.status == "False");
+    match fault {
+        Some(fault) => Told::RunOut(reason(fault)),
+        None if told => Told::Keep,
+        None => Told::RunOut(Reason::ProviderUnreachable),
+    }
+}
+
+fn unreachable(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
     let expires = pass.past.held.and_then(|held| held.seen.expires_at);
-    let ran_out = pass.decision.row == Row::R6a || expires.is_some_and(|at| at <= pass.now);
+    let has_run_out = pass.decision.row == Row::R6a || expires.is_some_and(|at| at <= pass.now);
     let more = bounds::more(pass.goal, pass.past, expires, &pass.observed.margins);
     if pass.other_client {
         return Told::OtherClient(bounds::end(pass.past, pass.observed, pass.now));
     }
-    if ran_out && pass.decision.row == Row::R6a && !more {
+    if has_run_out && pass.decision.row == Row::R6a && !more {
         return Told::Expired(run_seconds(pass));
     }
-    if ran_out {
-        return Told::RunOut(pass.look_fault.map_or(Reason::ProviderUnreachable, reason));
+    if has_run_out {
+        return ran_out(pass, status);
     }
     if let Some(kept) = kept(pass) {
         return kept;
     }
     let near = pass.past.held.and_then(|held| bounds::near_expiry(&held.seen, pass.observed));
-    if more && near.is_some_and(|near| pass.now >= near) {
+    let live = pass.past.held.is_some_and(|held| held.seen.word == Word::Available);
+    if live && more && near.is_some_and(|near| pass.now >= near) {
         return match (pass.look_fault, pass.bar) {
             (Some(fault), _) => Told::RenewalFailing(reason(fault), format!("renewal is due and {fault}")),
             (None, Some(bar)) => Told::RenewalFailing(bar.reason, format!("renewal is due and {}", bar.message)),
@@ -202,6 +244,9 @@ fn kept(pass: &Pass<'_>) -> Option<Told> {
 fn ended(pass: &Pass<'_>, status: &QosSessionStatus, by_network: bool) -> Told {
     let expired = status.status_info.as_deref() == Some("DURATION_EXPIRED");
     let more = bounds::more(pass.goal, pass.past, pass.past.held.and_then(|held| held.seen.expires_at), &pass.observed.margins);
+    if expired && more && by_network && !matches!(pass.effect, Effect::Released(_)) && waits(pass) {
+        return ran_out(pass, status);
+    }
     match (expired, by_network) {
         (true, _) if !more => Told::Expired(run_seconds(pass)),
         (true, _) => Told::Gap { updating: false },
@@ -228,11 +273,30 @@ fn extending(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
     match pass.effect {
         Effect::Extended(_) => by_word(pass, status),
         Effect::NotExtended(fault) => match fault.class {
-            FaultClass::Refused(_) | FaultClass::NotSupported | FaultClass::Conflict => Told::Keep,
+            // What only the extend was refused for is renewed by a release at the end; credentials would be refused there too.
+            FaultClass::Refused(Refusal::Credentials | Refusal::Permission) => {
+                Told::RenewalFailing(reason(fault), format!("renewal is due and {fault}"))
+            }
+            FaultClass::Refused(_) | FaultClass::NotSupported | FaultClass::Conflict | FaultClass::NotExpressible { .. } => {
+                Told::Keep
+            }
             _ => Told::RenewalFailing(reason(fault), format!("renewal is due and {fault}")),
         },
         _ => Told::Keep,
     }
+}
+
+/// Between two tries nothing is asked, so that nothing is new: what the provider's last answer told of a renewal stands.
+fn still_failing(pass: &Pass<'_>, status: &QosSessionStatus) -> bool {
+    let asked = pass.observed.look != Look::None || !matches!(pass.effect, Effect::None);
+    let by_provider =
+        matches!(deciding_reason(status), "ProviderUnreachable" | "ProviderError" | "QuotaExceeded" | "CredentialsRejected");
+    let told = match ready_reason(status) {
+        "RenewalFailing" => true,
+        "CredentialsRejected" => pass.other_client,
+        _ => false,
+    };
+    !asked && by_provider && told && kept(pass).is_none()
 }
 
 fn renewal_barred(pass: &Pass<'_>) -> Told {
@@ -250,7 +314,7 @@ fn barred(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
         Some(Barred::RecoveryEnded) if ready_reason(status) == Reason::Vanished.as_str() => Told::Vanished { again: false },
         Some(Barred::RecoveryEnded) => Told::NetworkTerminated { again: false },
         // The first attempt is under way.
-        Some(Barred::By(Bar::ProviderUnmarked)) | None => Told::Keep,
+        Some(Barred::By(Bar::ProviderUnmarked | Bar::ProviderUnchecked)) | None => Told::Keep,
         Some(Barred::By(_)) => pass.bar.map_or(Told::Keep, |bar| Told::Barred(bar.reason, bar.message.clone())),
     }
 }
@@ -275,7 +339,6 @@ fn sent(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
 
 /// The reason for a fault.
 pub fn reason(fault: &Fault) -> Reason {
-    use crate::qod::Reason as Refusal;
     match fault.class {
         FaultClass::NotExpressible { .. } => Reason::InvalidSpec,
         FaultClass::Refused(refusal) => match refusal {
@@ -291,7 +354,10 @@ pub fn reason(fault: &Fault) -> Reason {
         FaultClass::RateLimited => Reason::QuotaExceeded,
         FaultClass::Conflict => Reason::DeviceBusy,
         FaultClass::Unavailable => Reason::ProviderUnreachable,
-        FaultClass::Gone | FaultClass::GatewayNotFound | FaultClass::NotSupported => Reason::ProviderError,
-        FaultClass::Ambiguous | FaultClass::Unparseable => Reason::ProviderError,
+        FaultClass::Gone
+        | FaultClass::GatewayNotFound
+        | FaultClass::NotSupported
+        | FaultClass::Ambiguous
+        | FaultClass::Unparseable => Reason::ProviderError,
     }
 }

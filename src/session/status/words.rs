@@ -1,10 +1,11 @@
 //! Each state in conditions, message and Event.
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::Pass;
 use super::told::Told;
-use crate::api::{QosSessionStatus, Reason};
+use crate::api::{QosSession, QosSessionStatus, Reason};
+use crate::clock::later;
 use crate::session::memory::is_slow;
 use crate::session::outcome::PeerWords;
 
@@ -34,11 +35,13 @@ pub struct Words {
     pub note: Option<(bool, &'static str, &'static str)>,
     /// The Event is written although the reason is the same.
     pub always: bool,
+    /// How the session before this one ended, where that is still to be remembered.
+    pub ended_by: Option<Reason>,
 }
 
 impl Words {
     fn new(available: &'static str, ready: &'static str, reason: Reason, message: impl Into<String>) -> Self {
-        Self { available, ready, reason, deciding: None, message: message.into(), note: None, always: false }
+        Self { available, ready, reason, deciding: None, message: message.into(), note: None, always: false, ended_by: None }
     }
 
     const fn reconciling(mut self) -> Self {
@@ -62,10 +65,50 @@ impl Words {
         self
     }
 
-    /// The reason of Available: its own while it is True under another Ready, else Ready's.
-    pub fn available_reason(&self) -> Reason {
-        if self.available == "True" { Reason::Available } else { self.reason }
+    /// What stands against a create, as the Event tells it; what passes with the order in which objects are applied, and what the
+    /// provider tells, is told by none.
+    fn of_bar(reason: Reason, message: &str, pass: &Pass<'_>) -> Self {
+        let mut words = Self::new("False", "False", reason, message).by(reason);
+        match reason {
+            Reason::ProviderNotReady => words,
+            Reason::ProviderNotFound if young(pass) => {
+                words.message.push_str("; it may be on its way");
+                words
+            }
+            Reason::ProviderNotFound => {
+                words = words.warns("Resolve");
+                words.always = true;
+                words
+            }
+            Reason::InvalidSpec => words.warns("Validate"),
+            Reason::NamespaceNotAllowed | Reason::SecretNotFound => words.warns("Resolve"),
+            Reason::ConsentDenied => words.warns("Authorize"),
+            Reason::ConsentPending => Self { note: Some((false, reason.as_str(), "Authorize")), ..words },
+            _ => words.warns("Create"),
+        }
     }
+
+    /// The reason of Available: its own while it is True or Unknown under another Ready, or what ended the session before this
+    /// one; else Ready's.
+    pub fn available_reason(&self) -> Reason {
+        match self.available {
+            "True" => Reason::Available,
+            "Unknown" => Reason::OutcomeUnknown,
+            _ => self.ended_by.unwrap_or(self.reason),
+        }
+    }
+}
+
+/// What a new object needs may be applied after it.
+const ORDERING: SignedDuration = SignedDuration::from_secs(60);
+
+/// Until when what the object needs may still be on its way.
+pub fn ordering_ends(object: &QosSession) -> Option<Timestamp> {
+    object.metadata.creation_timestamp.as_ref().map(|created| later(created.0, ORDERING))
+}
+
+fn young(pass: &Pass<'_>) -> bool {
+    ordering_ends(pass.object).is_some_and(|end| pass.now < end)
 }
 
 /// A time as messages write it.
@@ -76,23 +119,21 @@ fn at(time: Timestamp) -> String {
 const IN_FORCE: &str = "the network gives the QoS";
 
 impl Told {
-    /// The words; `None`: as before.
+    /// The words; `None`: as before. `status` has the fields of this pass already.
     #[expect(clippy::too_many_lines, reason = "one table, a row a state")]
-    pub fn words(&self, pass: &Pass<'_>, before: &QosSessionStatus) -> Option<Words> {
-        let live = before.qos_status.as_deref() == Some("AVAILABLE") && before.session_id.is_some();
+    pub fn words(&self, pass: &Pass<'_>, before: &QosSessionStatus, status: &QosSessionStatus) -> Option<Words> {
+        let live = status.qos_status.as_deref() == Some("AVAILABLE") && status.session_id.is_some();
         let truth = if live { "True" } else { "False" };
+        let other_message =
+            |words: &Words| super::find(before, crate::api::ConditionType::Ready).is_none_or(|c| c.message != words.message);
         let words = match self {
             Self::Keep => return None,
             Self::Barred(reason, message) => {
-                let words = Words::new("False", "False", *reason, message.clone()).by(*reason);
-                match reason {
-                    Reason::ProviderNotReady | Reason::ProviderNotFound => words,
-                    Reason::InvalidSpec => words.warns("Validate"),
-                    Reason::NamespaceNotAllowed | Reason::SecretNotFound => words.warns("Resolve"),
-                    _ => words.warns("Create"),
-                }
+                let mut words = Words::of_bar(*reason, message, pass);
+                words.always = words.always && other_message(&words);
+                words
             }
-            Self::KeptFor(reason, message) => Words::new("False", "False", *reason, message.clone()).by(*reason).warns("Create"),
+            Self::KeptFor(reason, message) => Words { always: false, ..Words::of_bar(*reason, message, pass) },
             Self::BusyWithPeer => {
                 let message = match pass.peer {
                     Some(PeerWords::Named { name, older: true }) => {
@@ -115,12 +156,14 @@ impl Told {
                 Words::new("False", "False", Reason::DeviceBusy, message).reconciling().warns("Create")
             }
             Self::Requested(None) => {
-                Words::new("False", "False", Reason::Requested, "accepted by the provider, not yet in force").reconciling()
+                let words = Words::new("False", "False", Reason::Requested, "accepted by the provider, not yet in force");
+                Words { ended_by: super::ended_by(before), ..words.reconciling() }
             }
             Self::Requested(Some(since)) => {
                 let message = format!("accepted by the provider, not yet in force since {}", at(*since));
                 let mut words = Words::new("False", "False", Reason::Requested, message).reconciling().warns("Observe");
-                words.always = super::find(before, crate::api::ConditionType::Ready).is_none_or(|c| c.message != words.message);
+                words.always = other_message(&words);
+                words.ended_by = super::ended_by(before);
                 words
             }
             Self::Available => Words::new("True", "True", Reason::Available, IN_FORCE),
@@ -147,13 +190,20 @@ impl Told {
                 Words::new("False", "False", Reason::NetworkTerminated, message).stalled().warns("Observe")
             }
             Self::Expired(seconds) => {
-                let mut words = Words::new("False", "True", Reason::Expired, format!("ran for {seconds} s, as declared"));
+                let whole = matches!(status.status_info.as_deref(), Some("DURATION_EXPIRED" | "DELETE_REQUESTED"));
+                let message = if whole {
+                    format!("ran for {seconds} s, as declared")
+                } else {
+                    format!("the session ended early, and of the declared {seconds} s too little is left for another")
+                };
+                let mut words = Words::new("False", "True", Reason::Expired, message);
                 words.note = Some((false, Reason::Expired.as_str(), "Observe"));
                 words
             }
             Self::Suspended => Words::new("False", "True", Reason::Suspended, "no session is held while suspend is true"),
-            Self::Releasing => {
-                let message = "suspend is true: the session is being released";
+            Self::Releasing { suspended } => {
+                let cause = if *suspended { "suspend is true" } else { "the declared time is over" };
+                let message = format!("{cause}: the session is being released");
                 Words::new("False", "False", Reason::Releasing, message).reconciling()
             }
             Self::OutcomeUnknown => {
@@ -163,7 +213,7 @@ impl Told {
             Self::RunOut(reason) => {
                 let cause = if *reason == Reason::ProviderUnreachable { "does not answer" } else { "gives no usable answer" };
                 let message = format!("the session has run out and the provider {cause}");
-                Words::new("False", "False", *reason, message).reconciling().warns("Renew")
+                Words::new("False", "False", *reason, message).by(*reason).warns("Renew")
             }
             Self::ReleaseBlocked { cause, until, unknown } => {
                 let end = until.map_or_else(String::new, |until| {
@@ -175,7 +225,9 @@ impl Told {
             }
             Self::Paused => {
                 let message = "the annotation qos-operator.io/paused stops every effect";
-                Words::new(truth, "False", Reason::Paused, message).stalled()
+                // A session that the spec does not want any more is not available for this generation.
+                let available = if pass.goal.deleting { truth } else { "False" };
+                Words::new(available, "False", Reason::Paused, message).stalled()
             }
             Self::Vanished { again } => {
                 let words =
@@ -188,7 +240,7 @@ impl Told {
             Self::OtherClient(until) => {
                 let by = until.map_or_else(String::new, |until| format!(" before {}", at(until)));
                 let message = format!("another client made this session: its credentials are needed to renew or release it{by}");
-                Words::new(truth, "True", Reason::CredentialsRejected, message).stalled().warns("Observe")
+                Words::new(truth, truth, Reason::CredentialsRejected, message).stalled().warns("Observe")
             }
             Self::Unreadable(version) => {
                 let version = version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));

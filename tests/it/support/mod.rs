@@ -3,6 +3,9 @@
 // What clippy allows in tests, it allows in their helpers only under this.
 #![cfg(test)]
 
+pub(crate) mod fault;
+pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod stage;
 
 use std::path::{Path, PathBuf};
@@ -40,6 +43,21 @@ impl Cluster {
         let kubeconfig = Kubeconfig::read_from(plane.kubeconfig_path()).unwrap();
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
         Self { plane, config, namespaces: AtomicU32::new(1) }
+    }
+
+    /// One that no other test sees, for a test that changes a definition. It ends with the test process too.
+    pub(crate) async fn of_its_own() -> &'static Self {
+        Box::leak(Box::new(Self::start().await))
+    }
+
+    /// The kubeconfig of a user who may do everything, for a process of its own.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.plane.kubeconfig_path()
+    }
+
+    /// The token in that kubeconfig.
+    pub(crate) fn token(&self) -> String {
+        self.plane.token_for("admin").unwrap().to_owned()
     }
 
     /// A client that may do everything. It works only in the runtime of the test that asks for it, so each test has its own.

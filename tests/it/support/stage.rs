@@ -20,9 +20,9 @@ use serde_json::{Value, json};
 use super::{Cluster, cluster};
 
 /// How long, in real time, a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The label that makes an operator see only its own stage.
-const LABEL: &str = "stage";
+pub(crate) const LABEL: &str = "stage";
 /// The token that the simulator takes.
 pub(crate) const TOKEN: &str = "mock_sandbox_access_token";
 
@@ -54,7 +54,11 @@ pub(crate) fn margins() -> Margins {
 impl Stage {
     /// Namespace and simulator; no operator yet, and no provider object.
     pub(crate) async fn bare(prefix: &str) -> Self {
-        let cluster = cluster().await;
+        Self::on(cluster().await, prefix).await
+    }
+
+    /// The same on another cluster than the one that the tests share.
+    pub(crate) async fn on(cluster: &'static Cluster, prefix: &str) -> Self {
         let clock = Clock::system();
         let simulator = Simulator::builder(clock.clone()).start().await.unwrap();
         Self {
@@ -205,6 +209,17 @@ impl Stage {
             self.pass(step);
             tokio::time::sleep(Duration::from_millis(80)).await;
         }
+    }
+
+    /// Lets at most `seconds` pass, `step` at a time, until the object is as `holds` says.
+    pub(crate) async fn pass_until(&self, seconds: i64, step: i64, name: &str, holds: impl Fn(&QosSession) -> bool) {
+        for _ in 0..seconds / step {
+            self.let_pass(step, step).await;
+            if self.get(name).await.is_some_and(|object| holds(&object)) {
+                return;
+            }
+        }
+        panic!("{name} is not so within {seconds} s; it is {}", shown(self.get(name).await.as_ref()));
     }
 
     /// Waits until the object is as `holds` says.

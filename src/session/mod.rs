@@ -18,7 +18,11 @@ pub mod flow;
 pub mod key;
 pub mod memory;
 #[cfg(test)]
-#[allow(clippy::pedantic, clippy::unnecessary_lazy_evaluations, reason = "a world of small states, copied by value on purpose and full of flags")]
+#[allow(
+    clippy::pedantic,
+    clippy::unnecessary_lazy_evaluations,
+    reason = "a world of small states, copied by value on purpose and full of flags"
+)]
 mod model;
 pub mod observe;
 pub mod outcome;

@@ -169,6 +169,12 @@ impl Decision {
         self
     }
 
+    /// No time is known: a growing pause is better than none.
+    const fn or_backoff(mut self) -> Self {
+        self.backoff |= self.wake.is_none();
+        self
+    }
+
     const fn barred(mut self, by: Option<Barred>) -> Self {
         self.barred = by;
         self
@@ -253,12 +259,24 @@ impl Case<'_> {
             return decision;
         }
         if self.goal.paused {
-            return decision.instead(HeldBack::Paused).at([bounds::end(self.past, self.observed, self.now)]);
+            return decision.instead(HeldBack::Paused).at([self.ahead(bounds::end(self.past, self.observed, self.now))]);
         }
         match self.observed.memory.pause_until {
             Some(until) if until > self.now => decision.instead(HeldBack::Pause).at([Some(until)]),
             _ => decision,
         }
+    }
+
+    /// A time that is still to come. One that has passed would only wake at once, again and again.
+    fn ahead(&self, at: Option<Timestamp>) -> Option<Timestamp> {
+        at.filter(|at| *at > self.now)
+    }
+
+    /// When the session can be asked for next: never where the provider has no GET, and not during a pause.
+    fn next_poll(&self) -> Option<Timestamp> {
+        let memory = &self.observed.memory;
+        let at = memory.poll_at.or(memory.pause_until).filter(|_| !memory.get_unsupported)?;
+        Some(memory.pause_until.map_or(at, |until| at.max(until)))
     }
 
     fn kind(&self) -> Kind {
@@ -336,7 +354,7 @@ impl Case<'_> {
             if memory.delete_unsupported && (seen.info != Info::DurationExpired || passed(clear)) {
                 return Decision::of(Row::R8, Step::RecordReleased(Ending::Vanished));
             }
-            return self.release(Row::R8).at([clear]);
+            return self.release(Row::R8).at([self.ahead(clear)]);
         }
         if seen != held.seen {
             return Decision::of(Row::R9, Step::RecordSeen(seen));
@@ -345,7 +363,7 @@ impl Case<'_> {
         if seen.word != Word::Available {
             let step = self.deferred_death(held).map_or(Step::None, |dead_by| Step::DeferDeath { dead_by });
             let suspicious = bounds::created(self.past).map(|a| later(a.at, self.observed.margins.requested_max));
-            return Decision::of(Row::R10, step).at([memory.poll_at, suspicious.filter(|at| *at > now), clear]);
+            return Decision::of(Row::R10, step).at([self.next_poll(), self.ahead(suspicious), self.ahead(clear)]).or_backoff();
         }
         let is_near = passed(near);
         if is_near && more && bar.is_none() {
@@ -353,7 +371,7 @@ impl Case<'_> {
             if let (Some(attempt), true) = (self.extendable(), fresh) {
                 let marked = attempt.extends || !self.on(Rule::TwoExtensionsInBound);
                 let step = if marked { self.extension(attempt, expires) } else { Step::MarkExtends };
-                return Decision::of(Row::R11, step).at([memory.poll_at]);
+                return Decision::of(Row::R11, step).at([self.next_poll()]);
             }
         }
         if by_release {
@@ -361,10 +379,11 @@ impl Case<'_> {
             if memory.delete_unsupported && passed(clear) {
                 return Decision::of(Row::R12, Step::RecordReleased(Ending::ByTime));
             }
-            return self.release(Row::R12).at([clear]);
+            return self.release(Row::R12).at([self.ahead(clear)]);
         }
         if is_near && more && bar.is_some() {
-            return Decision::of(Row::R12a, Step::None).barred(bar).at([expires.filter(|at| *at > now), memory.poll_at]);
+            let times = [self.next_poll(), self.ahead(expires), self.ahead(clear)];
+            return Decision::of(Row::R12a, Step::None).barred(bar).at(times).or_backoff();
         }
         let run_end = bounds::run_end(self.goal, self.past);
         let renewal = if !more {
@@ -374,8 +393,8 @@ impl Case<'_> {
         } else {
             expires.map(|at| later(at, -self.observed.margins.send_window))
         };
-        let times = [memory.poll_at, renewal, expires, run_end].map(|at| at.filter(|at| *at > now));
-        Decision::of(Row::R13, Step::None).at(times).at([memory.poll_at])
+        let times = [renewal, expires, run_end, clear].map(|at| self.ahead(at));
+        Decision::of(Row::R13, Step::None).at(times).at([self.next_poll()]).or_backoff()
     }
 
     /// A DELETE of the recorded session, unless its provider cannot be asked.

@@ -121,7 +121,7 @@ impl Case<'_> {
             expires.map(|at| later(at, -self.observed.margins.send_window))
         };
         // After an extend without an answer nothing is read until the pause is over; then it is time, long before the next poll.
-        let times = [renewal, expires, run_end, memory.pause_until];
+        let times = [renewal, expires, run_end, memory.pause_until, clear];
         Decision::of(Row::R13, Step::None).at(self.now, times).at(self.now, [self.next_poll()])
     }
 

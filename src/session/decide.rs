@@ -167,6 +167,12 @@ impl Decision {
         self
     }
 
+    /// No time is known: a growing pause is better than none.
+    const fn or_backoff(mut self) -> Self {
+        self.backoff |= self.wake.is_none();
+        self
+    }
+
     const fn backoff(mut self) -> Self {
         self.backoff = true;
         self

@@ -91,7 +91,7 @@ impl Case<'_> {
         if seen.word != Word::Available {
             let step = self.deferred_death(held).map_or(Step::None, |dead_by| Step::DeferDeath { dead_by });
             let suspicious = bounds::created(self.past).map(|a| later(a.at, self.observed.margins.requested_max));
-            return Decision::of(Row::R10, step).at(self.now, [self.next_poll(), suspicious, clear]);
+            return Decision::of(Row::R10, step).at(self.now, [self.next_poll(), suspicious, clear]).or_backoff();
         }
         let is_near = passed(near);
         if is_near && more && bar.is_none() {
@@ -110,7 +110,7 @@ impl Case<'_> {
             return self.release(Row::R12).at(self.now, [clear]);
         }
         if is_near && more && bar.is_some() {
-            return Decision::of(Row::R12a, Step::None).barred(bar).at(self.now, [expires, self.next_poll()]);
+            return Decision::of(Row::R12a, Step::None).barred(bar).at(self.now, [expires, self.next_poll(), clear]).or_backoff();
         }
         let run_end = bounds::run_end(self.goal, self.past);
         let renewal = if !more {
@@ -122,13 +122,13 @@ impl Case<'_> {
         };
         // After an extend without an answer nothing is read until the pause is over; then it is time, long before the next poll.
         let times = [renewal, expires, run_end, memory.pause_until, clear];
-        Decision::of(Row::R13, Step::None).at(self.now, times).at(self.now, [self.next_poll()])
+        Decision::of(Row::R13, Step::None).at(self.now, times).at(self.now, [self.next_poll()]).or_backoff()
     }
 
     /// When the provider is to be asked next: not while a pause lasts, and never where it cannot be asked.
     fn next_poll(&self) -> Option<Timestamp> {
         let memory = &self.observed.memory;
-        let at = memory.poll_at.filter(|_| !memory.get_unsupported);
+        let at = memory.poll_at.or(memory.pause_until).filter(|_| !memory.get_unsupported);
         at.map(|at| memory.pause_until.map_or(at, |until| at.max(until)))
     }
 

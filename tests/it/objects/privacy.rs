@@ -129,7 +129,6 @@ fn a_planted_leak_is_found() {
     assert_eq!(found, ["log: the number, 2 times: device=\"+447700900161\""]);
 }
 
-#[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_trace_level_no_log_line_event_or_condition_tells_a_number_address_token_or_nonce() {
     let stage = Stage::bare("privacy").await;

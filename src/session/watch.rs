@@ -26,6 +26,11 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 pub struct Listed(watch::Receiver<bool>);
 
 impl Listed {
+    /// Whether the first list is in the claim table.
+    pub fn is_complete(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Returns once the first list is in the claim table.
     pub async fn wait(&self) {
         // The sender goes only with the watch itself.

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::backoff;
 use super::bounds::seconds;
-use super::decide::{Decision, Row, Step};
+use super::decide::{Decision, Row};
 use super::facts::{Memory, Outcome, Past, Word};
 use super::outcome::Effect;
 use super::{past, status};
@@ -126,10 +126,9 @@ impl Remembered {
         self.memory.poll_at = Some(by_expiry(at, seen.expires_at, now));
     }
 
-    /// What acting brought. `refusal_is_slow`: the refusal waits for a person. `failures`: as the status counts them now.
+    /// What acting brought. `failures`: as the status counts them now.
     pub fn acted(&mut self, decision: &Decision, effect: &Effect, failures: u32, now: Timestamp, jitter: f64) {
         match effect {
-            Effect::None if matches!(decision.row, Row::R22 | Row::R19) && decision.step == Step::None => {}
             Effect::None | Effect::Ambiguous(_) => {}
             Effect::Created { .. } => self.forget_pause(),
             Effect::NotCreated { fault: Some(fault), .. } => match fault.class {

@@ -41,7 +41,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use kube::ResourceExt as _;
 use kube_runtime::controller::{Action, Config, Controller};
 use kube_runtime::reflector::ObjectRef;
 use tokio::sync::mpsc;
@@ -305,9 +304,4 @@ impl Context {
     pub fn timer_of(&self, object: &QosSession) -> Option<k8s_openapi::jiff::Timestamp> {
         self.timers.get(&self.key_of(object))
     }
-}
-
-/// The namespaced name of `object`, for logs.
-pub fn label(object: &QosSession) -> String {
-    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }

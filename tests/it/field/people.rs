@@ -104,7 +104,7 @@ async fn white_space_at_the_end_of_a_token_is_trimmed_and_within_it_is_named_but
     stage.finish().await;
 }
 
-/// One object that cannot be decoded.
+/// The number stands in a Secret only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phone_number_from_a_secret_is_used_and_never_told() {
     let stage = Stage::new("number").await;

@@ -35,12 +35,12 @@ use self::connection::Credentials;
 use self::keeper::Keeper;
 use self::object::Objects;
 use self::readiness::Finding;
-use self::watch::{Change, Listing};
+use self::watch::Listing;
 
 pub use gate::{Closed, Gate};
 pub use limits::{Limits, Permit};
 pub use readiness::Readiness;
-pub use registry::Providers;
+pub use registry::{Change, Providers};
 pub use snapshot::{ProfileAnswer, Provider};
 
 use crate::api::{QosProvider, QosProviderSpec};
@@ -117,7 +117,7 @@ pub async fn run(client: kube::Client, settings: Settings, providers: Providers,
 }
 
 /// The change that an event of a watch brings; an error is logged, and the watch goes on by itself.
-fn taken<K>(kind: &str, listing: &mut Listing<K>, event: watcher::Result<watcher::Event<K>>) -> Option<Change<K>> {
+fn taken<K>(kind: &str, listing: &mut Listing<K>, event: watcher::Result<watcher::Event<K>>) -> Option<watch::Change<K>> {
     match event {
         Ok(event) => listing.take(event),
         Err(error) => {

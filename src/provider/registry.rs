@@ -26,7 +26,17 @@ pub struct Providers(Arc<Shared>);
 struct Shared {
     clock: Clock,
     state: Mutex<State>,
-    changes: broadcast::Sender<String>,
+    changes: broadcast::Sender<Change>,
+}
+
+/// What sessions are told of a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Readiness, spec, profiles, gate, free budget or admitted namespaces changed, or it came or went: what it refused before may
+    /// be tried again.
+    Other(String),
+    /// It is marked as in use now: who waited for that goes on, and no pause ends by it.
+    Marked(String),
 }
 
 #[derive(Debug, Default)]
@@ -127,9 +137,8 @@ impl Providers {
         file.wake.notify_one();
     }
 
-    /// Names of providers whose readiness, spec, profiles, gate, mark, free budget or admitted namespaces changed, or that came
-    /// or went. A receiver that lagged must take all of them as changed.
-    pub fn changes(&self) -> broadcast::Receiver<String> {
+    /// What changed, by the provider's name. A receiver that lagged must take all of them as changed.
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.0.changes.subscribe()
     }
 
@@ -158,7 +167,7 @@ impl Providers {
 
     pub(super) fn tell(&self, name: &str) {
         // Nobody listening is no error.
-        let _ = self.0.changes.send(name.to_owned());
+        let _ = self.0.changes.send(Change::Other(name.to_owned()));
     }
 
     pub(super) fn file(&self, uid: &str) -> Arc<File> {
@@ -203,17 +212,21 @@ impl Providers {
     /// Puts a provider in the place of the one of that name, and tells if there is a difference that sessions see.
     pub(super) fn publish(&self, provider: &Arc<Provider>) {
         let name = provider.name.clone();
-        let different = {
+        let change = {
             let mut state = self.0.state.lock();
             let is_default = provider.is_default;
             let before = state.providers.insert(name.clone(), Arc::clone(provider));
             if before.as_ref().map_or(is_default, |before| before.is_default != is_default) {
                 state.wake_all();
             }
-            before.is_none_or(|before| before.differs(provider))
+            match before {
+                Some(before) if before.differs(provider) => Some(Change::Other(name)),
+                Some(before) => (provider.marked && !before.marked).then_some(Change::Marked(name)),
+                None => Some(Change::Other(name)),
+            }
         };
-        if different {
-            self.tell(&name);
+        if let Some(change) = change {
+            let _ = self.0.changes.send(change);
         }
     }
 

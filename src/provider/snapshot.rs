@@ -84,15 +84,14 @@ impl Provider {
         self.file.usage.lock().over(&self.name, budget, holds_already, self.clock.now())
     }
 
-    /// Whether sessions have reason to look again.
+    /// Whether sessions have reason to try again what was refused. The mark is no such reason: no refusal rests on it.
     pub(super) fn differs(&self, other: &Self) -> bool {
         self.uid != other.uid
             || self.spec != other.spec
             || self.readiness != other.readiness
             || self.profiles != other.profiles
             || self.token != other.token
-            || (self.marked, self.deleting, self.paused, self.is_default)
-                != (other.marked, other.deleting, other.paused, other.is_default)
+            || (self.deleting, self.paused, self.is_default) != (other.deleting, other.paused, other.is_default)
     }
 }
 

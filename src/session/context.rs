@@ -195,10 +195,14 @@ impl Context {
         all.retain(|_, objects| !objects.is_empty());
     }
 
+    /// Who uses a provider, waits for it, or waits for a default.
+    pub fn users_of(&self, name: &str) -> HashSet<Object> {
+        [name, ""].iter().filter_map(|name| self.by_provider.lock().get(*name).cloned()).flatten().collect()
+    }
+
     /// A provider changed: who uses it, waits for it, or waits for a default forgets its pause and is woken.
     pub fn provider_changed(&self, name: &str) {
-        let objects: HashSet<Object> =
-            [name, ""].iter().filter_map(|name| self.by_provider.lock().get(*name).cloned()).flatten().collect();
+        let objects = self.users_of(name);
         for object in &objects {
             self.memories.with(&object.uid, super::memory::Remembered::forget_pause);
         }

@@ -94,6 +94,9 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
     });
 
     let mut bar = bars::bar(context, object, desired, provider.as_deref(), name.as_deref(), past.held.is_some(), now);
+    // Who is not about to attempt anything needs no mark, and must not ask for one.
+    let rests = goal.paused || memory.pause_until.is_some_and(|until| until > now);
+    bar = bar.filter(|(bar, _)| *bar != Bar::ProviderUnmarked || !rests);
     let mut margins = context.margins;
     if let Some(provider) = subject {
         margins.late_effect += bounds::seconds(i64::from(provider.spec.limits.request_timeout_seconds));

@@ -17,6 +17,7 @@ use super::claims::Object;
 use super::context::Context;
 use super::salvage;
 use crate::api::QosSession;
+use crate::provider::Change;
 
 /// kubectl's copy of the manifest: nobody here reads it, and it doubles an object's size.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -135,7 +136,8 @@ pub async fn provider_changes(context: Arc<Context>) {
     let mut changes = context.providers.changes();
     loop {
         match changes.recv().await {
-            Ok(name) => context.provider_changed(&name),
+            Ok(Change::Other(name)) => context.provider_changed(&name),
+            Ok(Change::Marked(name)) => context.wake(context.users_of(&name)),
             Err(broadcast::error::RecvError::Lagged(_)) => {
                 let names: Vec<_> = context.by_provider.lock().keys().cloned().collect();
                 for name in names {

@@ -15,7 +15,7 @@ use qos_operator::api::{
     IN_USE_FINALIZER, IS_DEFAULT_PROVIDER_ANNOTATION, QosProvider, QosProviderStatus, RECONCILE_REQUESTED_AT_ANNOTATION,
 };
 use qos_operator::clock::Clock;
-use qos_operator::provider::{self, ProfileAnswer, Providers, Readiness};
+use qos_operator::provider::{self, Change, ProfileAnswer, Providers, Readiness};
 use qos_operator::qod::{Fault, FaultClass, Reason};
 use qos_operator::simulator::Simulator;
 use qos_operator::simulator::settings::{Operation, ProfileBodies, Settings};
@@ -209,7 +209,7 @@ async fn a_closed_gate_opens_by_time_or_by_a_probe_and_wakes_who_waits_and_of_tw
     let open = async || {
         let mut changes = world.providers.changes();
         while known.gate.closed(clock.now()).is_some() {
-            assert_eq!(changes.recv().await.unwrap(), "telefonica");
+            assert_eq!(changes.recv().await.unwrap(), Change::Other("telefonica".to_owned()));
         }
     };
 

@@ -102,7 +102,7 @@ fn an_object_that_moves_counts_at_one_provider_and_a_freed_place_tells_who_waits
     assert!(providers.get("x").unwrap().over_budget(true).is_none());
     let mut changes = providers.changes();
     providers.set_occupancy("uid-1", Some("uid-of-y"));
-    assert_eq!(changes.try_recv().as_deref(), Ok("x"));
+    assert_eq!(changes.try_recv(), Ok(Change::Other("x".to_owned())));
     assert!(providers.get("x").unwrap().over_budget(false).is_none());
     assert!(providers.get("y").unwrap().over_budget(false).is_some());
     providers.set_occupancy("uid-1", None);
@@ -118,5 +118,9 @@ fn an_unchanged_provider_wakes_nobody_and_a_changed_one_does() {
     providers.publish(&first);
     assert!(changes.try_recv().is_err());
     providers.publish(&Arc::new(Provider { marked: true, ..Provider::clone(&first) }));
-    assert_eq!(changes.try_recv().as_deref(), Ok("x"));
+    assert_eq!(changes.try_recv(), Ok(Change::Marked("x".to_owned())));
+    providers.publish(&Arc::new(Provider { marked: true, paused: true, ..Provider::clone(&first) }));
+    assert_eq!(changes.try_recv(), Ok(Change::Other("x".to_owned())));
+    providers.publish(&Arc::new(Provider { paused: true, ..Provider::clone(&first) }));
+    assert!(changes.try_recv().is_err(), "a mark that goes is nobody's business");
 }

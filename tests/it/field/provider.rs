@@ -44,6 +44,27 @@ async fn a_conflict_with_a_session_from_elsewhere_is_waited_out_with_growing_pau
     stage.finish().await;
 }
 
+/// 2. The provider is no longer marked as in use once the conflict is known; that it is marked again is no reason to try early.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_during_the_pause_after_a_conflict_does_not_end_it() {
+    let stage = Stage::new("calm").await;
+    stage.admin.add_fault(always(Target::Create, Fault::status(409, "CONFLICT"))).unwrap();
+    stage.create("camera-12", json!({})).await;
+    stage.ready("camera-12", "False", "DeviceBusy").await;
+    stage.let_pass(120, 5).await;
+    let tries = stage.calls(Operation::Create);
+    assert!(tries > 1);
+    for look in 0..5 {
+        stage.patch("camera-12", json!({ "metadata": { "labels": { "look": look.to_string() } } })).await;
+        stage.quiet().await;
+    }
+    // The pause is 80 s by now: at most one of its ends fell into the looks.
+    let more = stage.calls(Operation::Create) - tries;
+    assert!(more <= 1, "{more} tries during the pause");
+    stage.admin.clear_faults();
+    stage.finish().await;
+}
+
 /// 3.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_terminated_near_its_end_buys_no_more_than_what_is_left() {

@@ -14,6 +14,7 @@ use super::requests::Request;
 use super::server::Api;
 use super::session::Session;
 use super::settings::{self, Operation, Outage, Settings};
+use super::tokens::Grant;
 use crate::private::Private;
 
 /// Looks into a running simulator and steers it. Clones steer the same one.
@@ -151,18 +152,24 @@ impl Admin {
     /// Accepts `token` for `client`.
     pub fn accept_token(&self, token: impl Into<Private<String>>, client: &str) {
         let token = token.into();
-        self.with(|provider, _| provider.tokens.insert(token, client.to_owned()));
+        self.with(|provider, _| provider.tokens.accept(token, Grant::of(client)));
+    }
+
+    /// Accepts `token` for what `grant` says.
+    pub fn accept_grant(&self, token: impl Into<Private<String>>, grant: Grant) {
+        let token = token.into();
+        self.with(|provider, _| provider.tokens.accept(token, grant));
     }
 
     /// Accepts `token` no longer; says whether it was accepted.
     pub fn revoke_token(&self, token: impl Into<Private<String>>) -> bool {
         let token = token.into();
-        self.with(|provider, _| provider.tokens.remove(&token).is_some())
+        self.with(|provider, _| provider.tokens.revoke(&token))
     }
 
     /// Accepts no token any more.
     pub fn revoke_all_tokens(&self) {
-        self.with(|provider, _| provider.tokens.clear());
+        self.with(|provider, _| provider.tokens.revoke_all());
     }
 
     /// The latest requests (100,000), oldest first.

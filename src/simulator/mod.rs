@@ -22,6 +22,7 @@ mod server;
 pub mod session;
 mod sessions;
 pub mod settings;
+pub mod tokens;
 mod wire;
 
 #[cfg(test)]

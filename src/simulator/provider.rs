@@ -1,6 +1,6 @@
 //! The provider as a whole: settings, tokens, sessions, and what the API answers. It does no input or output; the time is an argument.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use super::requests::{Number, Requests};
 use super::session::{Order, Session};
 use super::sessions::{Refused, Sessions};
 use super::settings::{Mode, Operation, Outage, Overlap, ProfileStatus, Settings};
+use super::tokens::Tokens;
 use super::wire::{Fault, Problem, v0_10};
 use crate::private::Private;
 
@@ -51,8 +52,8 @@ pub(super) struct Answer {
 pub(super) struct Provider {
     /// The settings.
     pub(super) settings: Settings,
-    /// The tokens that are accepted, with the client that each stands for.
-    pub(super) tokens: HashMap<Private<String>, String>,
+    /// The tokens that are taken.
+    pub(super) tokens: Tokens,
     /// The faults between client and API.
     pub(super) faults: Faults,
     /// The log of requests.
@@ -65,7 +66,7 @@ pub(super) struct Provider {
 
 impl Provider {
     /// A provider without sessions.
-    pub(super) fn new(settings: Settings, tokens: HashMap<Private<String>, String>, now: Timestamp) -> Self {
+    pub(super) fn new(settings: Settings, tokens: Tokens, now: Timestamp) -> Self {
         let mut outages = Outages::default();
         outages.note(settings.outage != Outage::None, now);
         Self {
@@ -146,8 +147,9 @@ impl Provider {
     }
 
     fn authenticated(&mut self, call: &Call, now: Timestamp) -> Result<Answer, Problem> {
-        let client = call.token.as_ref().and_then(|token| self.tokens.get(token)).cloned();
-        let client = client.ok_or_else(|| Problem::new(Fault::Unauthenticated, "Authorization failed: no valid bearer token"))?;
+        let grant = self.tokens.grant(call.token.as_ref(), now);
+        let unauthenticated = |_| Problem::new(Fault::Unauthenticated, "Authorization failed: no valid bearer token");
+        let client = grant.map_err(unauthenticated)?.client.clone();
         match call.operation {
             Operation::Create => self.create(call, client, now),
             Operation::Get => self.get(id_of(call)?, &client, now),

@@ -64,7 +64,7 @@ fn a_changed_label_admits_a_namespace_and_tells_only_the_providers_that_select_b
     let label = |tier: &str| BTreeMap::from([("tier".to_owned(), tier.to_owned())]);
     providers.update_namespaces(|known| known.0.extend([("stadium".to_owned(), label("gold"))]));
     assert!(admits("selects"));
-    assert_eq!(changes.try_recv().as_deref(), Ok("selects"));
+    assert_eq!(changes.try_recv(), Ok(Change::Other("selects".to_owned())));
     assert!(changes.try_recv().is_err());
     providers.update_namespaces(|known| known.0.extend([("stadium".to_owned(), label("silver"))]));
     assert!(!admits("selects"));

@@ -16,6 +16,7 @@
 
 pub mod api;
 pub mod args;
+pub mod auth;
 pub mod clock;
 pub mod crds;
 pub mod operator;

@@ -8,8 +8,10 @@ use base64::prelude::BASE64_STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::access::Access;
 use super::readiness::Finding;
 use crate::api::{ProviderApi, ProviderAuth, QosProviderSpec};
+use crate::auth::Tokens;
 use crate::clock::Clock;
 use crate::private::Private;
 use crate::qod::{self, AccessToken, Client, Generation};
@@ -41,10 +43,10 @@ impl Basis {
         self.api == other.api
     }
 
-    /// A client and its token, or why there is none.
-    pub(super) fn connect(&self, spec: &QosProviderSpec, clock: &Clock) -> Result<(Client, AccessToken), Finding> {
+    /// A client and its tokens, or why there is none.
+    pub(super) fn connect(&self, spec: &QosProviderSpec, clock: &Clock) -> Result<Access, Finding> {
         let credentials = self.credentials.clone()?;
-        Ok((client(spec, &credentials, clock)?, credentials.token))
+        Ok(Access { client: client(spec, &credentials, clock)?, tokens: Tokens::fixed(credentials.token) })
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Sessions see the result through [`Providers`].
 
+mod access;
 mod admission;
 mod backoff;
 mod budget;
@@ -37,6 +38,7 @@ use self::object::Objects;
 use self::readiness::Finding;
 use self::watch::Listing;
 
+pub use access::{Access, Ticket};
 pub use gate::{Closed, Gate};
 pub use limits::{Limits, Permit};
 pub use readiness::Readiness;

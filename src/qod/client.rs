@@ -70,6 +70,11 @@ impl Client {
         classify::session(self.shape, asked, &received.answer())
     }
 
+    /// All profiles, the generation's own way.
+    pub async fn profiles(&self, token: &AccessToken) -> Result<Vec<QosProfile>, Fault> {
+        self.get_qos_profiles(token).await
+    }
+
     /// `GET /qos-profiles` (0.9, 0.10), all of them. 404 `NOT_FOUND` is the empty list.
     pub async fn get_qos_profiles(&self, token: &AccessToken) -> Result<Vec<QosProfile>, Fault> {
         self.get_qos_profiles_matching(token, &ProfileFilter::default()).await

@@ -19,9 +19,10 @@ use super::rules::Rules;
 use super::status;
 use super::write::{self, WriteError};
 use crate::api::{QosSession, SessionProvider};
+use crate::auth::Subject;
 use crate::clock::later;
-use crate::provider::Provider;
-use crate::qod::{CreateSession, Fault, FaultClass, SessionId};
+use crate::provider::{Provider, Ticket};
+use crate::qod::{AccessToken, Client, CreateSession, Fault, FaultClass, Operation, SessionId};
 
 /// What acting brought.
 #[derive(Debug)]
@@ -94,36 +95,43 @@ fn held_session(object: &QosSession) -> Option<SessionId> {
 /// DELETE of the recorded session where it lives.
 async fn release(context: &Context, object: &QosSession, observation: &Observation) -> Effect {
     let Some((home, id)) = observation.home.as_ref().zip(held_session(object)) else { return Effect::None };
-    match delete(context, home, &id).await {
-        Some(Ok(())) => Effect::Released(Ending::Deleted),
-        Some(Err(fault)) if fault.class == FaultClass::Gone => Effect::Released(Ending::GoneAtDelete),
-        Some(Err(fault)) => Effect::NotReleased(fault),
-        None => Effect::None,
+    let subject = observation.home_subject(context, object).await;
+    match delete(home, subject.as_ref(), &id).await {
+        Ok(()) => Effect::Released(Ending::Deleted),
+        // Only the client that made it is told whether it is there.
+        Err(fault) if fault.class == FaultClass::Gone && !observation.other_client => Effect::Released(Ending::GoneAtDelete),
+        Err(fault) => Effect::NotReleased(fault),
     }
 }
 
-async fn delete(context: &Context, home: &Provider, id: &SessionId) -> Option<Result<(), Fault>> {
-    let (client, token) = home.client.as_ref().zip(home.token.as_ref())?;
-    let _permit = home.limits.permit().await;
-    let answer = client.delete_session(token, id).await;
-    context.told(home, answer.as_ref().copied());
-    Some(answer)
+async fn delete(home: &Provider, subject: Option<&Subject>, id: &SessionId) -> Result<(), Fault> {
+    let delete = |client: Client, token: AccessToken| {
+        let id = id.clone();
+        async move { client.delete_session(&token, &id).await }
+    };
+    home.call(subject, Operation::DeleteSession, delete).await
 }
 
 /// One extend, right after the look that it rests on.
 async fn extend(context: &Context, object: &QosSession, observation: &Observation, seconds: i64) -> Effect {
     let Some((home, id)) = observation.home.as_ref().zip(held_session(object)) else { return Effect::None };
-    let Some((client, token)) = home.client.as_ref().zip(home.token.as_ref()) else { return Effect::None };
-    let _permit = home.limits.permit().await;
-    if !protocol::may_send(observation.now, context.clock.now(), &observation.observed.margins, Rules::ALL) {
+    let subject = observation.home_subject(context, object).await;
+    let ticket = match home.ticket(subject.as_ref(), Operation::ExtendQosSessionDuration).await {
+        Ok(ticket) => ticket,
+        Err(fault) => return Effect::NotExtended(fault),
+    };
+    let may_send = || protocol::may_send(observation.now, context.clock.now(), &observation.observed.margins, Rules::ALL);
+    if !may_send() {
         return Effect::None;
     }
-    let answer = client.extend_qos_session_duration(token, &id, seconds).await;
-    context.told(home, answer.as_ref().map(|_| ()));
-    match answer {
+    let ask = |client: Client, token: AccessToken| {
+        let id = id.clone();
+        async move { client.extend_qos_session_duration(&token, &id, seconds).await }
+    };
+    match home.spend(ticket, may_send, ask).await {
         Ok(info) => {
             context.providers.charge(&home.uid, seconds);
-            Effect::Extended(Box::new(info))
+            Effect::Extended(Box::new(home.understood(info)))
         }
         Err(fault) => Effect::NotExtended(fault),
     }
@@ -143,9 +151,13 @@ async fn send(
     let (Some(provider), Some(flow), Some(hash)) = (&observation.provider, &observation.flow, observation.goal.hash) else {
         return idle(object);
     };
-    let (Some(_), Some(_)) = (&provider.client, &provider.token) else { return idle(object) };
+    let Some(access) = &provider.access else { return idle(object) };
     let Ok(request) = desired::request(&object, observation.number.as_ref(), seconds) else { return idle(object) };
-    let permit = provider.limits.permit().await;
+    let subject = observation.subject(&object);
+    let ticket = match provider.ticket(subject.as_ref(), Operation::CreateSession).await {
+        Ok(ticket) => ticket,
+        Err(fault) => return Ok(Acted::of(Effect::NotSent(fault), object)),
+    };
     match context.claims.take(&observation.key, context.created(&object), flow) {
         Ok(woken) => context.wake(woken),
         Err(_) => return Ok(Acted { wrote: true, ..Acted::of(Effect::None, object) }),
@@ -176,7 +188,7 @@ async fn send(
         device_hash: number,
         duration_seconds: seconds,
         hash: hash.text(),
-        client: None,
+        client: access.client_hash(&provider.uid),
         extends: false,
         earlier,
     };
@@ -193,11 +205,11 @@ async fn send(
         provider: Arc::clone(provider),
         record,
         nonce: sending.nonce,
+        subject,
         request,
     };
     let carried = context.tasks.spawn(async move {
-        let effect = task.post(attempt_at).await;
-        drop(permit);
+        let effect = task.post(attempt_at, ticket).await;
         let object = task.record(object, &effect).await;
         (effect, object)
     });
@@ -218,11 +230,12 @@ struct Create {
     provider: Arc<Provider>,
     record: AttemptRecord,
     nonce: Nonce,
+    subject: Option<Subject>,
     request: CreateSession,
 }
 
 impl Create {
-    async fn post(&self, attempt_at: Timestamp) -> Effect {
+    async fn post(&self, attempt_at: Timestamp, ticket: Ticket) -> Effect {
         let not_created = |fault| Effect::NotCreated {
             nonce: self.nonce,
             hash: self.observation.goal.hash.unwrap_or(super::facts::AppliedHash(0)),
@@ -230,15 +243,17 @@ impl Create {
             client: self.record.client.clone(),
             fault,
         };
-        let Some((client, token)) = self.provider.client.as_ref().zip(self.provider.token.as_ref()) else {
-            return not_created(None);
-        };
+        let may_send =
+            || protocol::may_send(attempt_at, self.context.clock.now(), &self.observation.observed.margins, Rules::ALL);
         // Nothing is awaited between this check and the first byte.
-        if !protocol::may_send(attempt_at, self.context.clock.now(), &self.observation.observed.margins, Rules::ALL) {
+        if !may_send() {
             return not_created(None);
         }
-        let answer = client.create_session(token, &self.request).await;
-        self.context.told(&self.provider, answer.as_ref().map(|_| ()));
+        let ask = |client: Client, token: AccessToken| {
+            let request = self.request.clone();
+            async move { client.create_session(&token, &request).await }
+        };
+        let answer = self.provider.spend(ticket, may_send, ask).await.map(|info| self.provider.understood(info));
         match answer {
             Ok(info) => {
                 self.context.providers.charge(&self.provider.uid, info.granted_duration.unwrap_or(self.request.duration_seconds));
@@ -314,10 +329,10 @@ impl Create {
     async fn abandon(&self, id: &SessionId) {
         for seconds in [0, 1, 5, 15] {
             tokio::time::sleep(Duration::from_secs(seconds)).await;
-            match delete(&self.context, &self.provider, id).await {
-                Some(Ok(())) => return,
-                Some(Err(fault)) if fault.class == FaultClass::Gone => return,
-                _ => {}
+            match delete(&self.provider, self.subject.as_ref(), id).await {
+                Ok(()) => return,
+                Err(fault) if fault.class == FaultClass::Gone => return,
+                Err(_) => {}
             }
         }
         tracing::warn!(namespace = %self.observation.key.namespace, name = %self.observation.key.name, "a superseded session was not released; it ends by its own time");

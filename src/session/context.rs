@@ -22,8 +22,7 @@ use super::timers::Timers;
 use super::turns::Turns;
 use crate::api::QosSession;
 use crate::clock::Clock;
-use crate::provider::{Provider, Providers};
-use crate::qod::Fault;
+use crate::provider::Providers;
 
 /// How long a call to the API server that is no watch may take.
 pub const API_TIMEOUT: Duration = Duration::from_secs(15);
@@ -118,11 +117,6 @@ impl Context {
     pub fn claim(&self, object: &Object, claim: Option<Claim>) {
         let woken = self.claims.set(object, claim);
         self.wake(woken);
-    }
-
-    /// Tells the provider's gate what a call brought.
-    pub fn told(&self, provider: &Provider, outcome: Result<(), &Fault>) {
-        provider.gate.report(outcome, self.clock.now());
     }
 
     /// An object appeared in the watch for the first time: what it holds and wants, as far as it tells by itself. Its own pass makes

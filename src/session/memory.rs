@@ -142,6 +142,15 @@ impl Remembered {
                 }
             },
             Effect::NotCreated { fault: None, .. } => self.pause(now, backoff::growing(1, jitter), false),
+            Effect::NotSent(fault) => match fault.class {
+                // Consent comes when it comes: the token is asked for again when its server may be asked.
+                FaultClass::ConsentPending => {
+                    let wait = fault.retry_after.and_then(|after| k8s_openapi::jiff::SignedDuration::try_from(after).ok());
+                    self.pause(now, wait.unwrap_or_else(|| seconds(5)), false);
+                }
+                FaultClass::Refused(_) | FaultClass::NotExpressible { .. } => self.pause(now, backoff::slow(jitter), true),
+                _ => self.failed(fault, now, jitter),
+            },
             Effect::AdmissionDenied(_) => self.pause(now, backoff::slow(jitter), true),
             Effect::Released(_) => {
                 // A session that the network ends again and again is bought back ever more slowly; the first time at once.

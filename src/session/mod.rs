@@ -32,6 +32,7 @@ pub mod record;
 pub mod rules;
 pub mod salvage;
 pub mod status;
+pub mod subject;
 pub mod timers;
 pub mod turns;
 pub mod watch;

@@ -40,6 +40,8 @@ pub enum Effect {
         /// Why; `None` where the send window passed before the first byte.
         fault: Option<Fault>,
     },
+    /// There is no token for the create, so that neither record nor request was made.
+    NotSent(Fault),
     /// The create may have taken effect. Nothing is recorded of its outcome.
     Ambiguous(Fault),
     /// The DELETE was confirmed.

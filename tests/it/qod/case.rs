@@ -120,6 +120,8 @@ pub(super) fn fault(fault: &Fault) -> Value {
         FaultClass::GatewayNotFound => "GatewayNotFound",
         FaultClass::Conflict => "Conflict",
         FaultClass::RateLimited => "RateLimited",
+        // Of tokens, not of answers: no vector names it.
+        FaultClass::ConsentPending => "ConsentPending",
         FaultClass::NotSupported => "NotSupported",
         FaultClass::Unavailable => "Unavailable",
         FaultClass::Ambiguous => "Ambiguous",
@@ -136,6 +138,7 @@ pub(super) fn fault(fault: &Fault) -> Value {
                 Reason::Credentials => ("credentials", None),
                 Reason::Permission => ("permission", None),
                 Reason::Quota => ("quota", None),
+                Reason::Consent => ("consent", None),
             };
             out["reason"] = reason.into();
             if let Some(flip) = flip {

@@ -8,7 +8,7 @@ use crate::session::facts::{Got, Look, Read};
 use crate::session::{decide, desired, past};
 
 /// A 200 whose fields are not ours says nothing about our session.
-const FOREIGN: Fault = Fault { class: FaultClass::Unparseable, status: Some(200), code: None, retry_after: None };
+const FOREIGN: Fault = Fault { class: FaultClass::Unparseable, status: Some(200), code: None, retry_after: None, generation: None };
 
 impl Observation {
     pub(super) async fn look(&mut self, context: &Context, object: &QosSession) {

@@ -6,16 +6,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::private::Private;
-use crate::qod::{AccessToken, Operation};
-
-/// For whom a token speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Legs {
-    /// For the client alone.
-    Two,
-    /// For one device.
-    Three,
-}
+use crate::qod::{AccessToken, Legs, Operation};
 
 /// Who a three-legged token is for: the login hint, built from the device.
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -98,7 +98,11 @@ impl Provider {
         may_repeat: impl Fn() -> bool,
         ask: impl Fn(Client, AccessToken) -> F,
     ) -> Result<T, Fault> {
+        let operation = ticket.operation;
         let answer = self.access()?.spend(ticket, may_repeat, ask).await;
+        if let Err(fault) = &answer {
+            self.learn(operation, fault);
+        }
         self.gate.report(answer.as_ref().map(|_| ()), self.clock.now());
         answer
     }

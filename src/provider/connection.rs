@@ -10,7 +10,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::access::Access;
 use super::readiness::Finding;
-use crate::api::{ProviderApi, ProviderAuth, QosProviderSpec};
+use crate::api::{CallbackField, ProviderApi, ProviderAuth, QosProviderSpec};
 use crate::auth::Tokens;
 use crate::clock::Clock;
 use crate::private::Private;
@@ -107,6 +107,11 @@ fn client(spec: &QosProviderSpec, credentials: &Credentials, clock: &Clock) -> R
     settings.request_timeout = Duration::from_secs(seconds);
     settings.extra_headers = credentials.extra_headers.clone();
     settings.clock = clock.clone();
+    settings.callback_field = match spec.api.callback_field {
+        CallbackField::Auto => qod::CallbackField::Auto,
+        CallbackField::Webhook => qod::CallbackField::Webhook,
+        CallbackField::Sink => qod::CallbackField::Sink,
+    };
     Client::new(settings).map_err(|error| Finding::Spec(error.to_string()))
 }
 

@@ -9,6 +9,7 @@ mod budget;
 mod connection;
 mod gate;
 mod keeper;
+mod learned;
 mod limits;
 mod object;
 mod probe;

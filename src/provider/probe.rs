@@ -5,9 +5,8 @@ use std::sync::Arc;
 use super::access::Access;
 use super::limits::Limits;
 use super::readiness::{Finding, of_session_probe};
-use crate::auth::Legs;
 use crate::clock::Clock;
-use crate::qod::{self, AccessToken, Client, Fault, FaultClass, Operation, QosProfile, SessionId};
+use crate::qod::{self, AccessToken, Client, Fault, FaultClass, Legs, Operation, QosProfile, SessionId};
 
 /// What a probe found.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,6 +16,7 @@ use super::backoff::Backoff;
 use super::budget::next_day;
 use super::connection::{self, Basis};
 use super::gate::{Closed, Gate};
+use super::learned::Learned;
 use super::limits::Limits;
 use super::object::Notice;
 use super::probe::{Discovery, Probed, probe};
@@ -187,6 +188,11 @@ impl Upkeep {
         let made = basis.connect(&spec, self.context.providers.clock());
         if self.basis.replace(basis).is_some() {
             self.gate.credentials_changed();
+            *self.file.learned.lock() = Learned::default();
+        } else {
+            // After a restart: what Auto has come to is kept, the rest is seen anew.
+            let shown = self.record.object.status.as_ref().and_then(|status| status.device_in_request.as_deref());
+            self.file.learned.lock().device_in_request = shown.map(|shown| shown == "Always");
         }
         // A probe of what was before says nothing any more.
         self.probing = None;

@@ -45,6 +45,11 @@ impl Client {
         self.generation
     }
 
+    /// Whether the generation can say this request at all; nothing is sent.
+    pub fn can_express(&self, request: &CreateSession) -> Result<(), Fault> {
+        self.shape.create(request, self.flavour).map(|_| ()).map_err(|fault| fault.in_generation(self.generation))
+    }
+
     /// `POST /sessions`. [`FaultClass::Ambiguous`](super::FaultClass::Ambiguous) means that a session may have been created, and
     /// no other fault does.
     pub async fn create_session(&self, token: &AccessToken, request: &CreateSession) -> Result<SessionInfo, Fault> {
@@ -79,11 +84,6 @@ impl Client {
         let asked = self.asked(Operation::ExtendQosSessionDuration, false)?;
         let received = self.send(asked, token, self.shape.extend(id, additional_seconds)).await?;
         classify::session(self.shape, asked, &received.answer())
-    }
-
-    /// All profiles, the generation's own way.
-    pub async fn profiles(&self, token: &AccessToken) -> Result<Vec<QosProfile>, Fault> {
-        self.get_qos_profiles(token).await
     }
 
     /// `GET /qos-profiles` (0.9, 0.10), all of them. 404 `NOT_FOUND` is the empty list.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
+use super::bounds;
 use super::context::Context;
 use super::decide::{Decision, Ending, Step};
 use super::desired;
-use super::facts::{Nonce, Record};
+use super::facts::{Attempt, Nonce, Record};
 use super::flow;
 use super::observe::Observation;
 use super::outcome::Effect;
@@ -16,6 +17,7 @@ use super::past;
 use super::protocol::{self, Recording, Sending};
 use super::record::{self, AttemptRecord};
 use super::rules::Rules;
+use super::sink;
 use super::status;
 use super::write::{self, WriteError};
 use crate::api::{QosSession, SessionProvider};
@@ -62,16 +64,16 @@ pub async fn act(
         Step::Release => Ok(Acted::of(release(context, &object, observation).await, object)),
         Step::Extend { seconds } => Ok(Acted::of(extend(context, &object, observation, seconds).await, object)),
         Step::Send { seconds, earlier } => send(context, object, observation, decision, seconds, earlier).await,
-        // These write status only (`status::next`), or rest on a list of sessions, which no supported generation has.
+        Step::ReleaseListed(index) => Ok(Acted::of(release_listed(context, &object, observation, index).await, object)),
+        Step::RecordListed(index) => record_listed(context, object, observation, index).await,
+        // These write status only (`status::next`).
         Step::None
         | Step::RecordReleased(_)
         | Step::RecordSeen(_)
         | Step::RecordAbsent
         | Step::AdoptEvent(_)
         | Step::SettleEvent
-        | Step::AdoptListed(_)
-        | Step::RecordListed(_)
-        | Step::ReleaseListed(_) => Ok(Acted::of(Effect::None, object)),
+        | Step::AdoptListed(_) => Ok(Acted::of(Effect::None, object)),
     }
 }
 
@@ -110,6 +112,77 @@ async fn delete(home: &Provider, subject: Option<&Subject>, id: &SessionId) -> R
         async move { client.delete_session(&token, &id).await }
     };
     home.call(subject, Operation::DeleteSession, delete).await
+}
+
+/// DELETE of a session of this object that its status does not know, as the list showed it.
+async fn release_listed(context: &Context, object: &QosSession, observation: &Observation, index: usize) -> Effect {
+    let Some(info) = observation.listed.get(index) else { return Effect::None };
+    let open = bounds::open(&observation.past, observation.now).is_some();
+    let (provider, subject) = if open {
+        (&observation.home, observation.home_subject(context, object).await)
+    } else {
+        (&observation.provider, observation.subject(object))
+    };
+    let Some(provider) = provider else { return Effect::None };
+    match delete(provider, subject.as_ref(), &info.session_id).await {
+        Ok(()) => Effect::ReleasedListed,
+        Err(fault) if fault.class == FaultClass::Gone => Effect::ReleasedListed,
+        Err(fault) => Effect::NotReleased(fault),
+    }
+}
+
+/// Writes down a session of this object that neither annotation nor status knows, as if its create had just been sent: the next
+/// pass finds it in the list by its nonce and adopts it.
+async fn record_listed(
+    context: &Context,
+    object: QosSession,
+    observation: &Observation,
+    index: usize,
+) -> Result<Acted, WriteError> {
+    let found = observation.listed.get(index);
+    let mark = found.and_then(|info| info.callback.as_ref()).and_then(sink::read);
+    let (Some(info), Some(mark), Some(provider), Some(hash)) = (found, mark, &observation.provider, observation.goal.hash) else {
+        return Ok(Acted::of(Effect::None, object));
+    };
+    let granted = info.granted_duration.unwrap_or(observation.observed.longest_grant);
+    let sending = Sending {
+        nonce: mark.nonce,
+        hash,
+        duration_seconds: granted,
+        longest_grant: observation.observed.longest_grant.max(granted),
+        earlier: None,
+    };
+    let attempt = protocol::attempt(&sending, context.clock.now(), &observation.observed.margins, Rules::ALL);
+    let record = AttemptRecord { sink: true, extends: true, ..record_of(context, &object, observation, provider, &attempt) };
+    Ok(Acted { wrote: true, ..Acted::of(Effect::None, write::intent(context, &object, &record).await?) })
+}
+
+/// The record of a send to `provider`.
+fn record_of(
+    context: &Context,
+    object: &QosSession,
+    observation: &Observation,
+    provider: &Provider,
+    attempt: &Attempt,
+) -> AttemptRecord {
+    let number = observation.number.as_ref().map(|number| flow::number_key(&context.operator_key, number.expose()).text());
+    AttemptRecord {
+        v: record::VERSION,
+        uid: observation.key.uid.clone(),
+        nonce: attempt.nonce.text(),
+        at: attempt.at,
+        lands_by: attempt.lands_by,
+        dead_by: attempt.dead_by,
+        provider: SessionProvider { name: provider.name.clone(), uid: provider.uid.clone() },
+        device: object.spec.device.clone(),
+        device_hash: number,
+        duration_seconds: attempt.duration_seconds,
+        hash: attempt.hash.text(),
+        client: provider.access.as_ref().and_then(|access| access.client_hash(&provider.uid)),
+        sink: false,
+        extends: false,
+        earlier: attempt.earlier,
+    }
 }
 
 /// One extend, right after the look that it rests on.
@@ -151,8 +224,7 @@ async fn send(
     let (Some(provider), Some(flow), Some(hash)) = (&observation.provider, &observation.flow, observation.goal.hash) else {
         return idle(object);
     };
-    let Some(access) = &provider.access else { return idle(object) };
-    let Ok(request) = desired::request(&object, observation.number.as_ref(), seconds) else { return idle(object) };
+    let Ok(mut request) = desired::request(&object, observation.number.as_ref(), seconds) else { return idle(object) };
     let subject = observation.subject(&object);
     let ticket = match provider.ticket(subject.as_ref(), Operation::CreateSession).await {
         Ok(ticket) => ticket,
@@ -175,23 +247,17 @@ async fn send(
         earlier,
     };
     let attempt = protocol::attempt(&sending, context.clock.now(), &observation.observed.margins, Rules::ALL);
-    let number = observation.number.as_ref().map(|number| flow::number_key(&context.operator_key, number.expose()).text());
-    let record = AttemptRecord {
-        v: record::VERSION,
-        uid: observation.key.uid.clone(),
-        nonce: attempt.nonce.text(),
-        at: attempt.at,
-        lands_by: attempt.lands_by,
-        dead_by: attempt.dead_by,
-        provider: SessionProvider { name: provider.name.clone(), uid: provider.uid.clone() },
-        device: object.spec.device.clone(),
-        device_hash: number,
-        duration_seconds: seconds,
-        hash: hash.text(),
-        client: access.client_hash(&provider.uid),
-        extends: false,
-        earlier,
-    };
+    if !provider.sends_device() {
+        request.device = None;
+    }
+    // The bearer must outlive every extension: what the profile allows in all, where that is known.
+    let longest = observation.observed.limits.max_seconds.unwrap_or(0).max(sending.longest_grant);
+    let expires = later(attempt.dead_by, bounds::seconds(longest));
+    request.callback = context
+        .callback_at(provider)
+        .map(|base| sink::callback(&context.operator_key, base, &observation.key.uid, attempt.nonce, expires));
+    let sink = request.callback.is_some();
+    let record = AttemptRecord { sink, ..record_of(context, &object, observation, provider, &attempt) };
     let object = match write::intent(context, &object, &record).await {
         Ok(object) => object,
         Err(WriteError::Denied(message)) => return Ok(Acted::of(Effect::AdmissionDenied(message), object)),

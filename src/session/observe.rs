@@ -20,7 +20,7 @@ use super::flow::{self, DeviceKey, Flow};
 use super::memory::Periods;
 use super::outcome::{BarWords, PeerWords};
 use super::past;
-use super::record::Parsed;
+use super::record::{AttemptRecord, Parsed};
 use super::rules::Rules;
 use crate::api::{OverlappingSessions, QosSession, SessionProvider};
 use crate::private::Private;
@@ -56,6 +56,8 @@ pub struct Observation {
     pub number: Option<Private<String>>,
     /// Why the read of this pass failed.
     pub look_fault: Option<Fault>,
+    /// Whether a create names the device.
+    pub sends_device: bool,
     /// What the read of this pass brought: the session that was read, or of a list the one that is this object's.
     pub found: Option<SessionInfo>,
     /// The list that the read of this pass brought.
@@ -94,10 +96,14 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
         available: i64::from(provider.spec.polling.available_period_seconds),
     });
     let jitter = context.jitter();
-    let memory = context.memories.with(&key.uid, |remembered| {
+    let mut memory = context.memories.with(&key.uid, |remembered| {
         remembered.begin(object, &past, periods, now, jitter);
         remembered.memory
     });
+    if let Some(home) = &home {
+        memory.get_unsupported |= !home.has(Operation::GetSession);
+        memory.delete_unsupported |= !home.has(Operation::DeleteSession);
+    }
 
     let mut bar = bars::bar(context, object, desired, provider.as_deref(), name.as_deref(), past.held.is_some(), now);
     // Who is not about to attempt anything needs no mark, and must not ask for one.
@@ -111,7 +117,7 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
     let home_missing = home_ref.is_some() && home.is_none();
     let mut observed = Observed {
         look: Look::None,
-        abilities: abilities(subject.map(AsRef::as_ref)),
+        abilities: abilities(context, subject.map(AsRef::as_ref), parsed.record().filter(|_| open.is_some())),
         reach: if home_missing { Reach::Gone } else { subject.map_or(Reach::Ready, |provider| reach(provider, now)) },
         bar: bar.as_ref().map(|(bar, _)| *bar),
         peer: false,
@@ -139,6 +145,7 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
         provider_name: desired.provider.clone().unwrap_or_default(),
         number: None,
         look_fault: None,
+        sends_device: provider.as_ref().is_none_or(|provider| provider.sends_device()),
         found: None,
         listed: Vec::new(),
         home_number: OnceCell::new(),
@@ -170,12 +177,16 @@ fn made_by_another(home: Option<&Provider>, object: &QosSession, parsed: &Parsed
     made_by != access.client_hash(&home.uid)
 }
 
-fn abilities(provider: Option<&Provider>) -> Abilities {
-    let has = |operation| provider.is_some_and(|provider| provider.generation.has(operation));
+fn abilities(context: &Context, provider: Option<&Provider>, open: Option<&AttemptRecord>) -> Abilities {
+    let has = |operation| provider.is_some_and(|provider| provider.has(operation));
     Abilities {
         rejects: provider.is_none_or(|provider| provider.spec.api.overlapping_sessions == OverlappingSessions::Rejected),
         lists: has(Operation::RetrieveSessions),
-        sink: false,
+        // Of a send that is open, what it carried counts.
+        sink: match open {
+            Some(record) => record.sink,
+            None => provider.is_some_and(|provider| context.callback_at(provider).is_some()),
+        },
         extends: has(Operation::ExtendQosSessionDuration),
     }
 }

@@ -282,5 +282,4 @@ fn pending(next_poll: Timestamp) -> NoToken {
 }
 
 #[cfg(test)]
-#[path = "cache_tests.rs"]
 mod tests;

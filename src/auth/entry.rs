@@ -178,8 +178,7 @@ mod tests {
     fn turns(life: Option<u64>) -> (i64, i64) {
         let mut entry = Entry::new(at(0));
         entry.grant(&granted("t", life), at(0));
-        let first =
-            |wanted: fn(&Stock) -> bool| (0..40_000).find(|second| wanted(&entry.stock(false, at(*second)))).unwrap();
+        let first = |wanted: fn(&Stock) -> bool| (0..40_000).find(|second| wanted(&entry.stock(false, at(*second)))).unwrap();
         (first(|stock| !matches!(stock, Stock::Fresh(_))), first(|stock| *stock == Stock::None))
     }
 

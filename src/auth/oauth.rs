@@ -223,8 +223,7 @@ impl Shared {
         if let Some(answer) = errand.and_then(|errand| self.cache.lock().keeps_from(errand, now)) {
             return Err(Unmet::NotSent(answer));
         }
-        let request =
-            build(&self.client, now).map_err(|Unsigned| fault(TokenFaultClass::Refused(Refusal::Credentials)))?;
+        let request = build(&self.client, now).map_err(|Unsigned| fault(TokenFaultClass::Refused(Refusal::Credentials)))?;
         let received = self.transport.send(request).await.ok_or_else(|| fault(TokenFaultClass::Unavailable))?;
         read(&received.answer()).map_err(Unmet::Fault)
     }

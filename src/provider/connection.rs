@@ -1,24 +1,25 @@
 //! From a spec and its Secrets to a client and a token. Nothing is sent.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::login::{ca_bundle, request_timeout};
 use super::readiness::Finding;
+use super::secrets::Secrets;
 use crate::api::{ProviderApi, ProviderAuth, QosProviderSpec};
 use crate::clock::Clock;
+use crate::http::ClientCertificate;
 use crate::private::Private;
-use crate::qod::{self, AccessToken, Client, Generation};
+use crate::qod::{self, AccessToken, Client, Generation, SettingsError};
 
 /// What the Secrets of a provider hold.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Credentials {
     token: AccessToken,
     extra_headers: Private<HeaderMap>,
+    client_certificate: Option<ClientCertificate>,
 }
 
 /// What a client and a probe are made of: where one of these changes, both are made anew.
@@ -68,8 +69,7 @@ pub(super) fn credentials(
     namespace: &str,
     secrets: &BTreeMap<String, Secret>,
 ) -> Result<Credentials, Finding> {
-    let secret =
-        |name: &str| secrets.get(name).ok_or_else(|| Finding::SecretMissing(format!("Secret {namespace}/{name} does not exist")));
+    let secrets = Secrets::new(namespace, secrets);
     if !generation(spec).is_supported() {
         return Err(Finding::Spec(format!("api.version {} is not supported by this version of the operator", spec.api.version)));
     }
@@ -77,22 +77,20 @@ pub(super) fn credentials(
         let field = auth_field(&spec.auth);
         return Err(Finding::Spec(format!("auth.{field} is not supported by this version of the operator")));
     };
-    let (name, key) = (&auth.token_secret_ref.name, &auth.token_secret_ref.key);
-    let bytes = secret(name)?.data.as_ref().and_then(|data| data.get(key));
-    let bytes = bytes.ok_or_else(|| Finding::SecretMissing(format!("Secret {namespace}/{name} has no key {key}")))?;
-    let token =
-        text(&bytes.0).map_err(|problem| Finding::SecretUnusable(format!("key {key} of Secret {namespace}/{name} {problem}")))?;
+    let reference = &auth.token_secret_ref;
+    let token = secrets.named(&reference.name)?.token(&reference.key)?;
     let mut extra_headers = HeaderMap::new();
     if let Some(reference) = &spec.api.extra_headers_secret_ref {
-        let name = &reference.name;
-        for (key, value) in secret(name)?.data.iter().flatten() {
-            let unusable = |problem: &str| Finding::SecretUnusable(format!("key {key} of Secret {namespace}/{name} {problem}"));
-            let header = HeaderName::try_from(key).map_err(|_| unusable("is no name of an HTTP header"))?;
-            let value = HeaderValue::from_bytes(value.0.trim_ascii()).map_err(|_| unusable("cannot be the value of a header"))?;
+        let secret = secrets.named(&reference.name)?;
+        for (key, value) in secret.entries() {
+            let header = HeaderName::try_from(key).map_err(|_| secret.unusable(key, "is no name of an HTTP header"))?;
+            let value = HeaderValue::from_bytes(value.0.trim_ascii())
+                .map_err(|_| secret.unusable(key, "cannot be the value of a header"))?;
             extra_headers.insert(header, value);
         }
     }
-    Ok(Credentials { token: AccessToken::new(token), extra_headers: Private::new(extra_headers) })
+    let client_certificate = secrets.client_certificate(spec.api.client_certificate_secret_ref.as_ref())?;
+    Ok(Credentials { token: AccessToken::new(token), extra_headers: Private::new(extra_headers), client_certificate })
 }
 
 /// A client for the spec.
@@ -100,29 +98,18 @@ fn client(spec: &QosProviderSpec, credentials: &Credentials, clock: &Clock) -> R
     let url = |field: &str, text: &str| text.parse().map_err(|_| Finding::Spec(format!("api.{field} is no URL")));
     let mut settings = qod::Settings::new(generation(spec), url("baseURL", &spec.api.base_url)?);
     settings.profiles_url = spec.api.profiles_url.as_deref().map(|text| url("profilesURL", text)).transpose()?;
-    if let Some(bundle) = &spec.api.ca_bundle {
-        let pem = BASE64_STANDARD.decode(bundle.trim()).map_err(|_| Finding::Spec("api.caBundle is no base64".to_owned()))?;
-        settings.ca_bundle = Some(pem);
-    }
-    let seconds = u64::try_from(spec.limits.request_timeout_seconds).unwrap_or(30).max(1);
-    settings.request_timeout = Duration::from_secs(seconds);
+    settings.ca_bundle = ca_bundle(spec)?;
+    settings.client_certificate = credentials.client_certificate.clone();
+    settings.request_timeout = request_timeout(spec);
     settings.extra_headers = credentials.extra_headers.clone();
     settings.clock = clock.clone();
-    Client::new(settings).map_err(|error| Finding::Spec(error.to_string()))
-}
-
-/// A token without the white space around it, or what is wrong with it; never the value.
-fn text(bytes: &[u8]) -> Result<&str, &'static str> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "is no text")?.trim();
-    if text.is_empty() {
-        Err("is empty")
-    } else if text.contains(char::is_whitespace) {
-        Err("has white space inside")
-    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Err("holds characters that no token has")
-    } else {
-        Ok(text)
-    }
+    Client::new(settings).map_err(|error| match error {
+        SettingsError::ClientCertificate => Finding::SecretUnusable(
+            "the Secret of api.clientCertificateSecretRef holds no PEM certificate and private key that belong together"
+                .to_owned(),
+        ),
+        other => Finding::Spec(other.to_string()),
+    })
 }
 
 fn auth_field(auth: &ProviderAuth) -> &'static str {

@@ -308,7 +308,8 @@ mod tests {
             r#"{"error":7}"#,
             r#"{"code":400,"message":"secret"}"#,
         ] {
-            let fault = answered(400, Body::Whole(body.as_bytes()), |answer| token(Asked::ClientCredentials, answer)).unwrap_err();
+            let fault =
+                answered(400, Body::Whole(body.as_bytes()), |answer| token(Asked::ClientCredentials, answer)).unwrap_err();
             assert_eq!(fault.code, None, "{body}");
         }
     }

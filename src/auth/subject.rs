@@ -27,7 +27,15 @@ impl Subject {
 
     /// The device with an IPv6 address.
     pub fn ipport_v6(address: Ipv6Addr) -> Self {
-        Self(Private::new(format!("ipport:[{address}]")))
+        Self::ipport_v6_port(address, None)
+    }
+
+    /// The device with an IPv6 address, and a port where it shares the address with others. CAMARA's `Device` has no such port.
+    pub fn ipport_v6_port(address: Ipv6Addr, port: Option<u16>) -> Self {
+        Self(Private::new(match port {
+            None => format!("ipport:[{address}]"),
+            Some(port) => format!("ipport:[{address}]:{port}"),
+        }))
     }
 
     /// The best name for a device: its number, else its public address. A network access identifier has no login hint.

@@ -5,9 +5,9 @@
 
 mod bench;
 mod call;
-mod case;
-mod log;
-mod raw_server;
-mod response;
+pub(crate) mod case;
+pub(crate) mod log;
+pub(crate) mod raw_server;
+pub(crate) mod response;
 mod transport;
 mod vectors;

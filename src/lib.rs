@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | [`api`] | the custom resources | nothing |
 //! | [`qod`] | the client of the provider's API | the provider |
+//! | [`auth`] | the access tokens for that API | the provider's token endpoint |
+//! | [`http`] | the rules of HTTP that both keep | nothing |
 //! | [`session`] | the `QosSession` controller; its heart, [`session::decide`], is pure | provider, API server |
 //! | [`provider`] | the `QosProvider` controller and what sessions see of it | provider, API server |
 //! | [`simulator`] | a provider to run against | its own sockets |
@@ -19,6 +21,7 @@ pub mod args;
 pub mod auth;
 pub mod clock;
 pub mod crds;
+pub mod http;
 pub mod operator;
 pub mod private;
 pub mod provider;

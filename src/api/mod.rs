@@ -16,7 +16,8 @@ mod rules;
 mod session;
 
 pub use auth::{
-    Ciba, ClientAuthentication, ClientCredentials, JwtBearer, ProviderAuth, SecretNameRef, StaticToken, TokenSecretRef,
+    Ciba, ClientAuthentication, ClientCredentials, JwtBearer, OperationScopes, ProviderAuth, SecretNameRef, StaticToken,
+    TokenSecretRef,
 };
 pub use condition::{ConditionType, EventReason, Reason, UnknownReason};
 pub use device::{ApplicationServer, Device, Ipv4Device, PhoneNumberSource, PortRange, PortsSpec, SecretKeyRef};

@@ -140,7 +140,13 @@ pub struct ProviderApi {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extra_headers_secret_ref: Option<SecretNameRef>,
 
-    /// PEM certificates, base64-encoded, that the provider's certificate is verified with. Absent: the system's roots.
+    /// A Secret of the operator's namespace, of type kubernetes.io/tls (keys `tls.crt` and `tls.key`): the certificate that the
+    /// operator shows to the API and to the token endpoint (mutual TLS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate_secret_ref: Option<SecretNameRef>,
+
+    /// PEM certificates, base64-encoded, that the certificates of the API and of the token endpoint are verified with, beside the
+    /// system's roots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 262_144), extend("format" = "byte"))]
     pub ca_bundle: Option<String>,

@@ -176,8 +176,7 @@ impl Upkeep {
     /// Makes the connection anew where the spec or a Secret changed; returns whether a probe is needed for it.
     fn look_at_basis(&mut self) -> bool {
         let spec = self.record.object.spec.clone();
-        let Some(credentials) = self.context.credentials(&spec) else { return false };
-        let basis = Basis::new(&spec, credentials);
+        let Some(basis) = self.context.basis(&spec) else { return false };
         if self.basis.as_ref() == Some(&basis) {
             if self.verdict_holds {
                 self.record.seen();
@@ -185,7 +184,7 @@ impl Upkeep {
             return false;
         }
         let moved = self.basis.as_ref().is_some_and(|before| !before.same_api(&basis));
-        let made = basis.connect(&spec, self.context.providers.clock());
+        let made = basis.connect(&spec, &self.context.settings.namespace, self.context.providers.clock());
         if self.basis.replace(basis).is_some() {
             self.gate.credentials_changed();
             *self.file.learned.lock() = Learned::default();

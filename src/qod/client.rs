@@ -8,8 +8,9 @@ use super::generation::{Generation, Operation};
 use super::profile::{ProfileFilter, QosProfile};
 use super::session::{AccessToken, CreateSession, Device, SessionId, SessionInfo, SessionList};
 use super::settings::{Settings, SettingsError};
-use super::transport::{Received, Transport};
+use super::transport::Transport;
 use super::wire::{self, Flavour, Request, Shape};
+use crate::http::Received;
 
 /// A client of one provider. Its clones share their connections.
 ///

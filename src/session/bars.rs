@@ -8,7 +8,6 @@ use super::desired::{self, Desired};
 use super::facts::{Bar, Limits};
 use super::flow::Invalid;
 use super::outcome::BarWords;
-use super::subject;
 use crate::api::{QosSession, Reason};
 use crate::private::Private;
 use crate::provider::{ProfileAnswer, Provider, Readiness};
@@ -138,7 +137,7 @@ fn inexpressible(object: &QosSession, provider: &Provider) -> Option<(Bar, BarWo
         Err(Invalid { field, remedy }) => return words(Bar::Spec, Reason::InvalidSpec, format!("{field}: {remedy}")),
     };
     let access = provider.access.as_ref()?;
-    if access.tokens.needs_subject() && subject::subject(&object.spec.device, number.as_ref()).is_none() {
+    if access.tokens.needs_subject() && desired::subject(&object.spec.device, number.as_ref()).is_none() {
         let message = format!(
             "device: QosProvider {name} asks for a token for each device, which a phone number or an IP address must name"
         );

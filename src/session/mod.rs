@@ -33,7 +33,6 @@ pub mod rules;
 pub mod salvage;
 pub mod sink;
 pub mod status;
-pub mod subject;
 pub mod timers;
 pub mod turns;
 pub mod watch;

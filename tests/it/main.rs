@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod admission;
+mod auth;
 mod crash;
 mod field;
 mod generated;

@@ -9,10 +9,10 @@ use crate::auth::Subject;
 use crate::private::Private;
 use crate::session::bounds::{self, Kind};
 use crate::session::context::{Context, limited};
+use crate::session::desired;
 use crate::session::facts::Bar;
 use crate::session::flow::{self, DeviceKey};
 use crate::session::outcome::BarWords;
-use crate::session::subject;
 
 impl Observation {
     /// Reads the phone number's Secret where a create may follow; a missing or unusable one bars it.
@@ -51,13 +51,13 @@ impl Observation {
     /// For whom the tokens are asked that concern the recorded session, where they are for one device each.
     pub async fn home_subject(&self, context: &Context, object: &QosSession) -> Option<Subject> {
         self.home.as_ref()?.access.as_ref().filter(|access| access.tokens.needs_subject())?;
-        subject::subject(self.recorded_device(object), self.home_number(context, object).await)
+        desired::subject(self.recorded_device(object), self.home_number(context, object).await)
     }
 
     /// For whom the token of a create is asked, likewise.
     pub fn subject(&self, object: &QosSession) -> Option<Subject> {
         self.provider.as_ref()?.access.as_ref().filter(|access| access.tokens.needs_subject())?;
-        subject::subject(&object.spec.device, self.number.as_ref())
+        desired::subject(&object.spec.device, self.number.as_ref())
     }
 }
 

@@ -30,7 +30,7 @@ fn text(value: &Value) -> Option<String> {
 
 /// The device that a vector names. What the model's types cannot hold is refused where a text becomes a value of the model, so
 /// before any request: that counts as not expressible.
-pub(super) fn device(value: &Value) -> Result<Device, Fault> {
+pub(crate) fn device(value: &Value) -> Result<Device, Fault> {
     let address = |value: &Value, why| match value.as_str() {
         None => Ok(None),
         Some(text) => {
@@ -223,7 +223,7 @@ pub(super) fn profile(profile: &QosProfile) -> Value {
 
 /// Whether `actual` holds what `expected` says, key by key; a key that `actual` does not have is a difference, so that no
 /// expectation is passed over.
-pub(super) fn holds(actual: &Value, expected: &Value) -> bool {
+pub(crate) fn holds(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
         (Value::Object(actual), Value::Object(expected)) => expected_holds(actual, expected),
         (Value::Array(actual), Value::Array(expected)) => {

@@ -16,6 +16,7 @@ pub mod flow;
 pub mod handle;
 pub mod ledger;
 mod mock;
+pub mod oauth;
 mod provider;
 pub mod requests;
 mod server;

@@ -156,9 +156,12 @@ impl Api {
                 }
                 let body = body.or_else(|| {
                     let settings = &self.provider.lock().settings;
-                    code.map(|code| match operation {
-                        Operation::Authorize | Operation::Token => oauth::injected(status, &code, settings),
-                        _ => v0_10::error_info(status, &code, "Injected fault", settings.flavour),
+                    code.map(|code| {
+                        if operation.is_oauth() {
+                            oauth::injected(status, &code, settings)
+                        } else {
+                            v0_10::error_info(status, &code, "Injected fault", settings.flavour)
+                        }
                     })
                 });
                 self.done(number, operation, Some(status));
@@ -178,8 +181,7 @@ impl Api {
         provider.advance(now);
         let settings = &provider.settings;
         let off = settings.operations_off.get(&call.operation).and_then(|status| StatusCode::from_u16(*status).ok());
-        let of_oauth = matches!(call.operation, Operation::Authorize | Operation::Token);
-        let instead = if settings.outage != Outage::None && of_oauth {
+        let instead = if settings.outage != Outage::None && call.operation.is_oauth() {
             Some(gateway_page(StatusCode::SERVICE_UNAVAILABLE))
         } else if settings.outage != Outage::None {
             let problem = Problem::new(Fault::Unavailable, "Service unavailable");
@@ -223,7 +225,12 @@ impl Api {
             self.provider.lock().answered(id);
         }
         self.done(number, operation, Some(answer.status));
-        Reply::Answer(json(answer.status, answer.body.as_ref()))
+        Reply::Answer(match &answer.body {
+            Some(Value::String(page)) if operation.is_oauth() => {
+                response(answer.status, Some(("text/html; charset=utf-8", page.clone())), &BTreeMap::new())
+            }
+            body => json(answer.status, body.as_ref()),
+        })
     }
 
     fn cut(&self, number: Number, operation: Operation) -> Reply {
@@ -247,13 +254,9 @@ impl Api {
     }
 }
 
-/// An answer in JSON, or (a text) in HTML, or without a body.
+/// An answer in JSON, or without a body.
 fn json(status: u16, body: Option<&Value>) -> Response {
-    let body = body.map(|body| match body {
-        Value::String(text) => ("text/html; charset=utf-8", text.clone()),
-        json => ("application/json", json.to_string()),
-    });
-    response(status, body, &BTreeMap::new())
+    response(status, body.map(|body| ("application/json", body.to_string())), &BTreeMap::new())
 }
 
 fn response(status: u16, body: Option<(&'static str, String)>, headers: &BTreeMap<String, String>) -> Response {

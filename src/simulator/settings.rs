@@ -142,6 +142,13 @@ pub enum Operation {
     Unknown,
 }
 
+impl Operation {
+    /// Whether it is one of the OAuth endpoints, whose answers have forms of their own.
+    pub(super) const fn is_oauth(self) -> bool {
+        matches!(self, Self::Authorize | Self::Token)
+    }
+}
+
 /// All settings. The admin API shows and changes them under these names, in camelCase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

@@ -81,9 +81,13 @@ pub(super) fn verified(jwt: &str, pem: &str) -> Option<Claims> {
     jsonwebtoken::decode(jwt, &key.ok()?, &signature_only).ok().map(|data| data.claims)
 }
 
-/// Whether `pem` is a public key of a kind that [`verified`] takes.
+/// Whether `pem` is a public key of a kind that [`verified`] takes. A private key is none: settings are shown.
 pub(super) fn is_key(pem: &str) -> bool {
-    DecodingKey::from_rsa_pem(pem.as_bytes()).is_ok() || DecodingKey::from_ec_pem(pem.as_bytes()).is_ok()
+    // A point of P-256, uncompressed.
+    let p256 = |key: &DecodingKey| key.try_get_as_bytes().is_ok_and(|point| point.len() == 65);
+    let known =
+        DecodingKey::from_rsa_pem(pem.as_bytes()).is_ok() || DecodingKey::from_ec_pem(pem.as_bytes()).is_ok_and(|key| p256(&key));
+    known && !pem.contains("PRIVATE")
 }
 
 /// The `jti`s that were used, each with its issuer, until their assertions are over anyway.

@@ -48,11 +48,11 @@ impl Claims {
         }
     }
 
-    /// Whether it holds at `now`: not over, not from the future, and for at most 300 s, from its `iat` and from now.
+    /// Whether it holds at `now`: not over, not from the future, and for at most 300 s from its `iat`, hence from now too.
     pub(super) fn is_timely(&self, now: Timestamp) -> bool {
         let now = now.as_duration().as_secs_f64();
         let begun = self.iat <= now && self.nbf.is_none_or(|nbf| nbf <= now);
-        begun && now < self.exp && self.exp - self.iat <= LONGEST && self.exp - now <= LONGEST
+        begun && now < self.exp && self.exp - self.iat <= LONGEST
     }
 }
 

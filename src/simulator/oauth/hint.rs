@@ -1,6 +1,6 @@
 //! Which device a login hint means.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::super::device::{self, Device, Identifier};
 use super::super::settings::Settings;
@@ -12,8 +12,9 @@ pub(super) fn device(hint: &str, settings: &Settings) -> Result<Device, Refusal>
     let malformed = Refusal::new(Code::InvalidRequest, "login_hint is malformed");
     let sent = if let Some(number) = hint.strip_prefix("tel:") {
         Some(phone(number).ok_or(malformed)?)
-    } else if let Some(address) = hint.strip_prefix("ipport:") {
-        by_address(address, settings).ok_or(malformed)?
+    } else if let Some(text) = hint.strip_prefix("ipport:") {
+        let (address, port) = address(text).ok_or(malformed)?;
+        by_address(address, port, settings)
     } else if let Some(token) = hint.strip_prefix("operatortoken:") {
         by_operator_token(token, settings)
     } else {
@@ -44,28 +45,28 @@ fn phone(number: &str) -> Option<Device> {
     good.then(|| Device::new([Identifier::phone(number)]))
 }
 
-/// None: malformed. Within: none, since an IPv4 address without its port may be shared, and here is no single subscriber's.
-fn by_address(text: &str, settings: &Settings) -> Option<Option<Device>> {
-    let (address, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (address, rest) = rest.split_once(']')?;
-            let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) };
-            (IpAddr::V6(address.parse::<Ipv6Addr>().ok()?), port)
-        }
-        None => {
-            let (address, port) = text.split_once(':').map_or((text, None), |(address, port)| (address, Some(port)));
-            (IpAddr::V4(address.parse::<Ipv4Addr>().ok()?), port)
-        }
+/// `203.0.113.7:5060` or `[2001:db8::1]:5060`, the port optional; none: malformed.
+fn address(text: &str) -> Option<(IpAddr, Option<u16>)> {
+    let (address, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (address, rest) = rest.split_once(']')?;
+        let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) };
+        (IpAddr::V6(address.parse().ok()?), port)
+    } else {
+        let (address, port) = text.split_once(':').map_or((text, None), |(address, port)| (address, Some(port)));
+        (IpAddr::V4(address.parse().ok()?), port)
     };
-    let port = match port {
-        // `u16` takes a sign.
-        Some(port) if port.bytes().all(|digit| digit.is_ascii_digit()) => {
-            Some(port.parse::<u16>().ok().filter(|port| *port > 0)?)
-        }
-        Some(_) => return None,
-        None => None,
-    };
-    Some(match (address, port) {
+    // Digits only: parsing to a number would take a sign too.
+    let number =
+        |port: &str| port.bytes().all(|digit| digit.is_ascii_digit()).then(|| port.parse().ok())?.filter(|port| *port > 0);
+    match port {
+        Some(port) => Some((address, Some(number(port)?))),
+        None => Some((address, None)),
+    }
+}
+
+/// The device there. An IPv4 address without its port may be shared: then it must be a single subscriber's.
+fn by_address(address: IpAddr, port: Option<u16>, settings: &Settings) -> Option<Device> {
+    match (address, port) {
         (IpAddr::V6(address), _) => Some(Device::new([Identifier::ipv6(address)])),
         (IpAddr::V4(address), Some(port)) => Some(Device::new([Identifier::Ipv4Port(address, port)])),
         (IpAddr::V4(address), None) => {
@@ -73,7 +74,7 @@ fn by_address(text: &str, settings: &Settings) -> Option<Option<Device>> {
             let mut fitting = settings.subscribers.iter().filter(|subscriber| subscriber.ipv4_address.as_ref().is_some_and(has));
             fitting.next().filter(|_| fitting.next().is_none()).map(device::Subscriber::device)
         }
-    })
+    }
 }
 
 /// The subscriber that the setting `operatorTokens` gives for `token`.

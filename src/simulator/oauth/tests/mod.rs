@@ -5,6 +5,7 @@ mod ciba;
 mod decide;
 mod http;
 mod keys;
+mod vectors;
 
 use k8s_openapi::jiff::SignedDuration;
 use reqwest::RequestBuilder;

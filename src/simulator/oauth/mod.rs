@@ -74,7 +74,7 @@ pub(super) struct State {
     counts: Counts,
 }
 
-/// How often each grant (`bcAuthorize` for that endpoint) came to each end: `token`, `auth_req_id`, or an error's code. This is what
+/// How often each grant (`bcAuthorize` for that endpoint; `none` where no known grant was asked for) came to each end: `token`, `auth_req_id`, or an error's code. This is what
 /// the endpoints decided, whether or not a fault kept it from the client.
 pub type Counts = BTreeMap<&'static str, BTreeMap<&'static str, u64>>;
 
@@ -135,6 +135,9 @@ impl Desk<'_> {
     fn authorize(&mut self, request: &Request, form: &Form) -> Result<Value, Refusal> {
         let client = self.client(request, form)?;
         client.may(settings::GrantType::Ciba)?;
+        if form.get("request").is_some() {
+            return Err(Refusal::new(Code::InvalidRequest, "signed authentication requests are not taken"));
+        }
         if ["login_hint_token", "id_token_hint"].iter().any(|other| form.get(other).is_some()) {
             return Err(Refusal::new(Code::InvalidRequest, "exactly one hint is needed, and it must be login_hint"));
         }

@@ -51,6 +51,7 @@ async fn a_bad_authorization_request_is_refused_by_what_is_wrong_with_it() {
         (vec![("login_hint", HINT)], "invalid_request"),
         (vec![("login_hint", "447700900112"), ("scope", SCOPE)], "invalid_request"),
         (vec![("login_hint", HINT), ("id_token_hint", "x"), ("scope", SCOPE)], "invalid_request"),
+        (vec![("login_hint", HINT), ("scope", SCOPE), ("request", "x")], "invalid_request"),
         (vec![("login_hint", HINT), ("login_hint", HINT), ("scope", SCOPE)], "invalid_request"),
         (vec![("login_hint", HINT), ("scope", "dpv:A dpv:B")], "invalid_scope"),
         (vec![("login_hint", "tel:+447700900999"), ("scope", SCOPE)], "unknown_user_id"),

@@ -3,6 +3,7 @@
 use reqwest::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use serde_json::{Value, json};
 
+use super::super::super::DEFAULT_TOKEN;
 use super::super::super::faults::{Fault, Target};
 use super::super::super::settings::{Operation, Outage};
 use super::super::settings::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, ExpiresIn};
@@ -179,6 +180,15 @@ async fn the_admin_shows_no_secret_and_changes_one_setting_at_a_time() {
     let wrong = json!({"oauth": {"tokenLifetimeSeconds": 0}}).to_string();
     let (status, error) = told(office.http.post(format!("{admin}/settings")).body(wrong)).await;
     assert_eq!((status, error), (400, json!({"error": "settings: oauth.tokenLifetimeSeconds must be 1 or more"})));
+}
+
+#[tokio::test]
+async fn in_mock_mode_the_sandbox_token_works_beside_those_that_are_given_out() {
+    let office = Office::with(json!({"mode": "mock"})).await;
+    assert_eq!(office.create(&(200, json!({"access_token": DEFAULT_TOKEN}))).await, 201);
+    assert_eq!(office.create(&office.poll(&office.ask(SCOPE).await).await).await, 201);
+    assert_eq!(office.simulator.oauth_url(), office.url("/apigateway"));
+    assert_eq!(office.post("/apigateway/token", &CREDENTIALS).await.0, 200);
 }
 
 #[tokio::test]

@@ -26,6 +26,10 @@ pub enum Target {
     Extend,
     /// `getQosProfiles` and `getQosProfile`
     Profiles,
+    /// CIBA's `/bc-authorize`
+    Authorize,
+    /// OAuth's `/token`
+    Token,
 }
 
 impl Target {
@@ -37,6 +41,8 @@ impl Target {
             Self::Delete => operation == Operation::Delete,
             Self::Extend => operation == Operation::Extend,
             Self::Profiles => operation == Operation::Profiles,
+            Self::Authorize => operation == Operation::Authorize,
+            Self::Token => operation == Operation::Token,
         }
     }
 }

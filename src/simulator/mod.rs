@@ -5,7 +5,7 @@
 //! types with this project's own client.
 //!
 //! [`provider`] is pure: it does no input or output, and the time is an argument. [`server`] puts it on HTTP, with [`faults`] in
-//! between; [`handle`] (in the process) and [`admin`] (over HTTP) steer it.
+//! between, and [`oauth`] gives out its tokens; [`handle`] (in the process) and [`admin`] (over HTTP) steer it.
 
 pub mod admin;
 pub mod args;
@@ -16,6 +16,7 @@ pub mod flow;
 pub mod handle;
 pub mod ledger;
 mod mock;
+pub mod oauth;
 mod provider;
 pub mod requests;
 mod server;
@@ -185,6 +186,11 @@ impl Simulator {
     /// The API's base URL, with its base path, without a `/` at its end.
     pub fn url(&self) -> String {
         format!("http://{}{}", self.address, self.base_path)
+    }
+
+    /// Where `/bc-authorize` and `/token` are, as Telefónica has them, without a `/` at its end.
+    pub fn oauth_url(&self) -> String {
+        format!("http://{}/apigateway", self.address)
     }
 
     /// Where the API listens.

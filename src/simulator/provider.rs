@@ -11,6 +11,7 @@ use super::faults::Faults;
 use super::flow::Flow;
 use super::ledger::{self, Entry, Leaked, Ledger, Outages};
 use super::mock;
+use super::oauth;
 use super::requests::{Number, Requests};
 use super::session::{Order, Session};
 use super::sessions::{Refused, Sessions};
@@ -34,6 +35,16 @@ pub(super) struct Call {
     pub(super) json: bool,
     /// The body.
     pub(super) body: Private<Vec<u8>>,
+    /// What else there is of a call to an OAuth endpoint.
+    pub(super) oauth: Option<oauth::Request>,
+}
+
+impl Call {
+    /// A call to an OAuth endpoint.
+    pub(super) fn oauth(operation: Operation, request: oauth::Request, body: Vec<u8>) -> Self {
+        let (body, oauth) = (Private::new(body), Some(request));
+        Self { operation, name: None, query: BTreeMap::new(), token: None, json: false, body, oauth }
+    }
 }
 
 /// An answer of the API.
@@ -58,6 +69,8 @@ pub(super) struct Provider {
     pub(super) faults: Faults,
     /// The log of requests.
     pub(super) requests: Requests,
+    /// What the OAuth endpoints remember.
+    pub(super) oauth: oauth::State,
     sessions: Sessions,
     outages: Outages,
     /// Calls that take effect later, by their time and then in order of arrival.
@@ -74,6 +87,7 @@ impl Provider {
             tokens,
             faults: Faults::default(),
             requests: Requests::default(),
+            oauth: oauth::State::default(),
             sessions: Sessions::default(),
             outages,
             late: BTreeMap::new(),
@@ -138,6 +152,11 @@ impl Provider {
 
     /// What the API does with `call` and answers to it; the provider must have been advanced to `now`.
     pub(super) fn perform(&mut self, call: &Call, now: Timestamp) -> Answer {
+        if let Some(request) = &call.oauth {
+            let Self { oauth, tokens, settings, .. } = self;
+            let (status, body) = oauth::perform(request, call.body.expose(), oauth, tokens, settings, now);
+            return Answer { status, body: Some(body), session: None };
+        }
         let done = self.authenticated(call, now);
         done.unwrap_or_else(|problem| {
             let (status, body) = v0_10::problem(&problem, call.operation, self.settings.flavour);
@@ -156,7 +175,7 @@ impl Provider {
             Operation::Delete => self.delete(id_of(call)?, &client, now),
             Operation::Extend => self.extend(call, &client, now),
             Operation::Profiles => self.profiles(call),
-            Operation::Unknown => Err(not_found("Session Id does not exist")),
+            Operation::Authorize | Operation::Token | Operation::Unknown => Err(not_found("Session Id does not exist")),
         }
     }
 

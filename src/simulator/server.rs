@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::connection::Switch;
 use super::faults::{Effect, What};
+use super::oauth;
 use super::provider::{Answer, Call, Provider};
 use super::requests::{Number, Request};
 use super::session::seconds_later;
@@ -47,7 +48,8 @@ pub(super) fn router(api: Shared, base_path: &str) -> Router {
               body: Bytes| {
             let name = name.map(|Path(name)| name);
             let json = headers.get(header::CONTENT_TYPE).is_some_and(is_json);
-            let call = Call { operation, name, query, token: bearer(&headers), json, body: Private::new(body.to_vec()) };
+            let call =
+                Call { operation, name, query, token: bearer(&headers), json, body: Private::new(body.to_vec()), oauth: None };
             answer(api, switch, call)
         }
     };
@@ -58,6 +60,7 @@ pub(super) fn router(api: Shared, base_path: &str) -> Router {
         .route("/qos-profiles", get(on(Operation::Profiles)))
         .route("/qos-profiles/{name}", get(on(Operation::Profiles)));
     let routes = if base_path.is_empty() { routes } else { Router::new().nest(base_path, routes) };
+    let routes = routes.merge(oauth::routes());
     routes.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(api)
 }
 
@@ -78,7 +81,7 @@ enum Reply {
     Cut,
 }
 
-async fn answer(api: Shared, switch: Switch, call: Call) -> Response {
+pub(super) async fn answer(api: Shared, switch: Switch, call: Call) -> Response {
     // A task of its own: a client that hangs up does not stop what the provider is doing.
     let reply = tokio::spawn(async move { api.reply(call).await }).await;
     match reply {
@@ -152,8 +155,14 @@ impl Api {
                     Effect::After => self.later(number, call, 0),
                 }
                 let body = body.or_else(|| {
-                    let flavour = self.provider.lock().settings.flavour;
-                    code.map(|code| v0_10::error_info(status, &code, "Injected fault", flavour))
+                    let settings = &self.provider.lock().settings;
+                    code.map(|code| {
+                        if operation.is_oauth() {
+                            oauth::injected(status, &code, settings)
+                        } else {
+                            v0_10::error_info(status, &code, "Injected fault", settings.flavour)
+                        }
+                    })
                 });
                 self.done(number, operation, Some(status));
                 let body = body.map(|body| match body {
@@ -172,7 +181,9 @@ impl Api {
         provider.advance(now);
         let settings = &provider.settings;
         let off = settings.operations_off.get(&call.operation).and_then(|status| StatusCode::from_u16(*status).ok());
-        let instead = if settings.outage != Outage::None {
+        let instead = if settings.outage != Outage::None && call.operation.is_oauth() {
+            Some(gateway_page(StatusCode::SERVICE_UNAVAILABLE))
+        } else if settings.outage != Outage::None {
             let problem = Problem::new(Fault::Unavailable, "Service unavailable");
             let (status, body) = v0_10::problem(&problem, call.operation, settings.flavour);
             Some(json(status, Some(&body)))
@@ -214,7 +225,12 @@ impl Api {
             self.provider.lock().answered(id);
         }
         self.done(number, operation, Some(answer.status));
-        Reply::Answer(json(answer.status, answer.body.as_ref()))
+        Reply::Answer(match &answer.body {
+            Some(Value::String(page)) if operation.is_oauth() => {
+                response(answer.status, Some(("text/html; charset=utf-8", page.clone())), &BTreeMap::new())
+            }
+            body => json(answer.status, body.as_ref()),
+        })
     }
 
     fn cut(&self, number: Number, operation: Operation) -> Reply {

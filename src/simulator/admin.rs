@@ -138,11 +138,13 @@ async fn advance(State(admin): State<Admin>, body: axum::body::Bytes) -> Respons
     }
 }
 
-/// Settings without what is personal or secret: the subscribers, the clients' secrets, the operator's tokens.
+/// Settings without what is personal or secret: subscribers and other identifiers, the clients' secrets, the operator's tokens.
 fn shown(settings: &Settings) -> Response {
     let mut body = json!(settings);
     if let Some(fields) = body.as_object_mut() {
-        fields.remove("subscribers");
+        for personal in ["subscribers", "devicesWithoutService", "restrictedProfiles"] {
+            fields.remove(personal);
+        }
     }
     if let Some(oauth) = body["oauth"].as_object_mut() {
         oauth.remove("operatorTokens");

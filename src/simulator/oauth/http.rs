@@ -14,6 +14,7 @@ use super::super::connection::Switch;
 use super::super::provider::Call;
 use super::super::server::{self, Api};
 use super::super::settings::{Operation, Settings};
+use super::super::wire::wire;
 use super::{Endpoint, Request, refusal};
 use crate::private::Private;
 
@@ -48,7 +49,8 @@ async fn answer(api: Arc<Api>, switch: Switch, endpoint: Endpoint, path: String,
         Endpoint::Authorize => Operation::Authorize,
         Endpoint::Token => Operation::Token,
     };
-    let mut response = server::answer(api, switch, Call::oauth(operation, request, body.to_vec())).await;
+    let wire = wire(api.provider.lock().dialect());
+    let mut response = server::answer(api, switch, Call::oauth(wire, operation, request, body.to_vec())).await;
     let unauthorized = response.status() == StatusCode::UNAUTHORIZED;
     let set = response.headers_mut();
     // RFC 6749 sections 5.1 and 5.2.

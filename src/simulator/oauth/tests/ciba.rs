@@ -145,3 +145,23 @@ async fn a_token_whose_answer_is_lost_is_lost_with_its_authorization() {
     assert_eq!(office.admin.request_counts()[&Operation::Token]["cut"], 1);
     assert_eq!(office.admin.grant_counts()["ciba"]["token"], 1);
 }
+
+#[tokio::test]
+async fn from_1_0_on_the_token_names_the_device_and_needs_the_scope_of_the_operation() {
+    let office = Office::with(json!({"generation": "v1.0", "flavour": "camara"})).await;
+    let order = json!({"applicationServer": {"ipv4Address": "198.51.100.10"}, "qosProfile": "QOS_E", "duration": 600});
+    let device = json!({"phoneNumber": "+447700900112"});
+    let create = async |scope: &str, device: Option<&Value>| {
+        let answer = office.poll(&office.ask(scope).await).await;
+        let mut order = order.clone();
+        device.into_iter().for_each(|device| order["device"] = device.clone());
+        let url = format!("{}/sessions", office.simulator.url());
+        let (status, body) =
+            told(office.http.post(url).bearer_auth(answer.1["access_token"].as_str().unwrap()).json(&order)).await;
+        (status, body["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let scope = "dpv:RequestedServiceProvision quality-on-demand:sessions:create";
+    assert_eq!(create(scope, Some(&device)).await, (422, "UNNECESSARY_IDENTIFIER".to_owned()));
+    assert_eq!(create("qod", None).await, (403, "PERMISSION_DENIED".to_owned()));
+    assert_eq!(create(scope, None).await.0, 201);
+}

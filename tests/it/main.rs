@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod admission;
+mod contract;
 mod crash;
 mod field;
 mod generated;

@@ -1,0 +1,10 @@
+//! Client and simulator, held to the official OpenAPI documents (see docs/contract.md).
+
+// What clippy allows in tests, it allows in their helpers only under this.
+#![cfg(test)]
+
+mod check;
+mod document;
+mod schema;
+mod schema_tests;
+mod specs;

@@ -4,7 +4,12 @@
 #![cfg(test)]
 
 mod check;
+mod client;
+mod divergence;
 mod document;
+mod inputs;
+mod proxy;
 mod schema;
 mod schema_tests;
 mod specs;
+mod tally;

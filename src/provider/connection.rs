@@ -70,9 +70,6 @@ pub(super) fn credentials(
 ) -> Result<Credentials, Finding> {
     let secret =
         |name: &str| secrets.get(name).ok_or_else(|| Finding::SecretMissing(format!("Secret {namespace}/{name} does not exist")));
-    if !generation(spec).is_supported() {
-        return Err(Finding::Spec(format!("api.version {} is not supported by this version of the operator", spec.api.version)));
-    }
     let Some(auth) = &spec.auth.static_token else {
         let field = auth_field(&spec.auth);
         return Err(Finding::Spec(format!("auth.{field} is not supported by this version of the operator")));
@@ -193,12 +190,9 @@ pub(super) mod tests {
         let oauth = json!({"auth": {"clientCredentials": {
             "tokenURL": "https://api.example.com/token", "scope": "qod", "clientSecretRef": {"name": "telefonica"},
         }}});
-        let version = json!({"api": {"version": "v1.1", "baseURL": "https://api.example.com/qod/v1"}});
-        for (change, field) in [(oauth, "auth.clientCredentials"), (version, "api.version v1.1")] {
-            let refused = credentials(&spec(change), "qos-system", &BTreeMap::new());
-            let message = format!("{field} is not supported by this version of the operator");
-            assert_eq!(refused, Err(Finding::Spec(message)));
-        }
+        let refused = credentials(&spec(oauth), "qos-system", &BTreeMap::new());
+        let message = "auth.clientCredentials is not supported by this version of the operator".to_owned();
+        assert_eq!(refused, Err(Finding::Spec(message)));
     }
 
     #[test]

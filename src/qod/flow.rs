@@ -1,6 +1,6 @@
 //! Whether the flow that an answer echoes is the one that was asked for.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -39,6 +39,15 @@ impl EchoedFlow {
             && ports_match(self.application_server_ports.as_ref(), sent.application_server_ports.as_ref())
             && self.qos_profile.as_ref().is_none_or(|profile| *profile == sent.qos_profile)
     }
+
+    /// That nothing is missing but the device, and all is the same.
+    pub(super) fn is_whole(&self, sent: &Flow) -> bool {
+        self.matches(sent)
+            && server_matches(&sent.application_server, &self.application_server)
+            && ranges(self.device_ports.as_ref()) == ranges(sent.device_ports.as_ref())
+            && ranges(self.application_server_ports.as_ref()) == ranges(sent.application_server_ports.as_ref())
+            && self.qos_profile.is_some()
+    }
 }
 
 /// Each identifier that both name must be the same. One that only the provider names says nothing: it may know the device by
@@ -52,7 +61,7 @@ fn device_matches(echoed: &Device, sent: &Device) -> bool {
         one.public_address == other.public_address
             && same(one.private_address.as_ref(), other.private_address.as_ref(), PartialEq::eq)
             && same(one.public_port.as_ref(), other.public_port.as_ref(), PartialEq::eq)
-    }) && same(echoed.ipv6_address.as_ref(), sent.ipv6_address.as_ref(), PartialEq::eq)
+    }) && same(echoed.ipv6_address.as_ref(), sent.ipv6_address.as_ref(), |one, other| one.expose().overlaps(other.expose()))
 }
 
 fn same<T>(one: Option<&T>, other: Option<&T>, equal: impl Fn(&T, &T) -> bool) -> bool {
@@ -105,11 +114,6 @@ fn ranges(spec: Option<&PortsSpec>) -> Vec<(u16, u16)> {
         }
     }
     merged
-}
-
-/// A device's IPv6 address; the generations before 0.10 may write it with a prefix, of which the address part is taken.
-pub(super) fn ipv6_of(text: &str) -> Option<Ipv6Addr> {
-    text.split('/').next().and_then(|address| address.parse().ok())
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
+use ipnet::Ipv6Net;
 use k8s_openapi::jiff::Timestamp;
 
 use super::flow::{EchoedFlow, Flow};
@@ -10,17 +12,28 @@ use crate::private::Private;
 
 /// An OAuth access token, or whatever else the provider takes as a bearer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessToken(Private<String>);
+pub struct AccessToken(Option<Private<String>>);
 
 impl AccessToken {
     /// Takes the token as it is sent, without `Bearer`.
     pub fn new(token: impl Into<String>) -> Self {
-        Self(Private::new(token.into()))
+        Self(Some(Private::new(token.into())))
     }
 
-    /// The token itself, for sending or hashing.
+    /// No token, and so no `Authorization`: for a provider that knows its client by a gateway's key
+    /// ([`Settings::extra_headers`](super::Settings::extra_headers)).
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Whether there is none.
+    pub const fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The token itself, for sending or hashing; empty where there is none.
     pub fn expose(&self) -> &str {
-        self.0.expose()
+        self.0.as_ref().map_or("", |token| token.expose())
     }
 }
 
@@ -33,8 +46,68 @@ pub struct Device {
     pub network_access_identifier: Option<Private<String>>,
     /// By its IPv4 address as the network's outside sees it.
     pub ipv4_address: Option<DeviceIpv4>,
-    /// A single address.
-    pub ipv6_address: Option<Private<Ipv6Addr>>,
+    /// By its IPv6 address, or up to 0.9 a prefix.
+    pub ipv6_address: Option<Private<DeviceIpv6>>,
+}
+
+/// A device's IPv6 address, or its network (0.8 and 0.9). Two are equal where they mean the same, however they were written, and
+/// `Display` writes the one form that all generations take: RFC 5952, without an IPv4 address in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceIpv6(Ipv6Net);
+
+/// The text is no IPv6 address, with or without a prefix length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an IPv6 address")]
+pub struct NotIpv6;
+
+impl DeviceIpv6 {
+    /// The address; of a network, one in it.
+    pub const fn address(&self) -> Ipv6Addr {
+        self.0.addr()
+    }
+
+    /// The length of the prefix; none for a single address.
+    pub fn prefix_length(&self) -> Option<u8> {
+        (self.0.prefix_len() < 128).then(|| self.0.prefix_len())
+    }
+
+    /// Whether one of the two is in the other: any address of a network names the device that has it (schema
+    /// `DeviceIpv6Address`).
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.0.contains(&other.0) || other.0.contains(&self.0)
+    }
+}
+
+impl From<Ipv6Addr> for DeviceIpv6 {
+    fn from(address: Ipv6Addr) -> Self {
+        Self(address.into())
+    }
+}
+
+impl FromStr for DeviceIpv6 {
+    type Err = NotIpv6;
+
+    fn from_str(text: &str) -> Result<Self, NotIpv6> {
+        match text.parse::<Ipv6Addr>() {
+            Ok(address) => Ok(address.into()),
+            Err(_) => text.parse::<Ipv6Net>().map(|network| Self(network.trunc())).map_err(|_| NotIpv6),
+        }
+    }
+}
+
+impl fmt::Display for DeviceIpv6 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&ipv6_text(self.address()))?;
+        self.prefix_length().map_or(Ok(()), |length| write!(f, "/{length}"))
+    }
+}
+
+/// RFC 5952, but never with an IPv4 address in it: the patterns of 0.8 and 0.9 know none.
+pub(super) fn ipv6_text(address: Ipv6Addr) -> String {
+    match (address.to_ipv4_mapped(), address.segments()) {
+        (Some(_), [.., high, low]) => format!("::ffff:{high:x}:{low:x}"),
+        _ => address.to_string(),
+    }
 }
 
 /// A device's IPv4 address (CAMARA `DeviceIpv4Addr`).
@@ -83,17 +156,18 @@ pub struct PortRange {
 pub struct Callback {
     /// The URL; its path holds the attempt's nonce.
     pub url: Private<String>,
-    /// The bearer that the provider shall send along.
+    /// The bearer that the provider shall send along; empty for none.
     pub token: Private<String>,
-    /// When the bearer ends; generations before 0.11 cannot say it.
+    /// When the bearer ends; since 0.11 one cannot be sent without. Earlier generations cannot say it.
     pub token_expires: Option<Timestamp>,
 }
 
 /// What to ask for (CAMARA `CreateSession`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateSession {
-    /// The device.
-    pub device: Device,
+    /// The device; none where the token names it, which up to 0.10 no request can leave to it
+    /// ([`device_in_request`](super::device_in_request)).
+    pub device: Option<Device>,
     /// The server.
     pub application_server: ApplicationServer,
     /// The device's ports; none means all.
@@ -109,10 +183,10 @@ pub struct CreateSession {
 }
 
 impl CreateSession {
-    /// The flow that is asked for, to compare answers with.
+    /// The flow that is asked for, to compare answers with. Where the token names the device, any device is the right one.
     pub fn flow(&self) -> Flow {
         Flow {
-            device: self.device.clone(),
+            device: self.device.clone().unwrap_or_default(),
             application_server: self.application_server.clone(),
             device_ports: self.device_ports.clone(),
             application_server_ports: self.application_server_ports.clone(),
@@ -172,6 +246,22 @@ impl SessionInfo {
     pub fn flow_matches(&self, sent: &Flow) -> bool {
         self.flow.matches(sent)
     }
+
+    /// Whether the answer holds the whole flow and no other: it names server and profile, and no ports means all of them. Only the
+    /// device may be missing, since the provider was asked by it.
+    pub fn has_whole_flow(&self, sent: &Flow) -> bool {
+        self.flow.is_whole(sent)
+    }
+}
+
+/// What a look-up by device found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionList {
+    /// The sessions that could be read.
+    pub sessions: Vec<SessionInfo>,
+    /// Whether these are all: false where the list may have been cut off (100 items or more) or held something that could not be
+    /// read. Then a session that is not in it may still be there.
+    pub complete: bool,
 }
 
 /// The status of a session (CAMARA `QosStatus`).
@@ -255,5 +345,34 @@ impl From<String> for StatusInfo {
 impl fmt::Display for StatusInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_address_or_network_has_one_form_however_it_was_written() {
+        for (text, form) in [
+            ("2001:0DB8:0:0:0:0:0:0001", "2001:db8::1"),
+            ("2001:db8::1/128", "2001:db8::1"),
+            ("2001:DB8:0:1::/64", "2001:db8:0:1::/64"),
+            ("2001:db8:0:1::7/64", "2001:db8:0:1::/64"),
+            ("::ffff:203.0.113.25", "::ffff:cb00:7119"),
+        ] {
+            assert_eq!(text.parse::<DeviceIpv6>().unwrap().to_string(), form);
+        }
+        for bad in ["", "203.0.113.25", "2001:db8::/129", "2001:db8::1%eth0"] {
+            assert_eq!(bad.parse::<DeviceIpv6>(), Err(NotIpv6), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_names_the_device_that_has_its_network() {
+        let parse = |text: &str| text.parse::<DeviceIpv6>().unwrap();
+        assert!(parse("2001:db8:0:1::/64").overlaps(&parse("2001:db8:0:1::7")));
+        assert!(parse("2001:db8:0:1::7").overlaps(&parse("2001:db8:0:1::/64")));
+        assert!(!parse("2001:db8:0:2::7").overlaps(&parse("2001:db8:0:1::/64")));
     }
 }

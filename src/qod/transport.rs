@@ -6,6 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect;
 use url::Url;
+use uuid::Uuid;
 
 use super::answer::{Answer, Body};
 use super::classify;
@@ -20,6 +21,8 @@ use crate::clock::Clock;
 const LARGEST_BODY: usize = 1024 * 1024;
 /// Below the 5 s after which common servers close a connection that is idle.
 const POOL_IDLE: Duration = Duration::from_secs(4);
+/// Since 0.11; the provider echoes it and logs it, so that a request can be found there.
+const X_CORRELATOR: &str = "x-correlator";
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
 /// The connections to one provider.
@@ -95,23 +98,30 @@ impl Transport {
             builder.build().map_err(|_| if settings.ca_bundle.is_some() { SettingsError::CaBundle } else { SettingsError::Tls })
         };
         let (fresh, kept) = (builder(0)?, builder(8)?);
-        Ok(Self {
-            fresh,
-            kept,
-            profiles: settings.profiles_url.unwrap_or_else(|| settings.base_url.clone()),
-            sessions: settings.base_url,
-            clock: settings.clock,
-        })
+        Ok(Self { fresh, kept, profiles: settings.profiles_base(), sessions: settings.base_url, clock: settings.clock })
     }
 
     /// Sends the request once and reads the answer, whatever its status.
-    pub(super) async fn send(&self, operation: Operation, token: &AccessToken, request: Request) -> Result<Received, Fault> {
+    pub(super) async fn send(
+        &self,
+        operation: Operation,
+        token: &AccessToken,
+        request: Request,
+        correlator: Option<Uuid>,
+    ) -> Result<Received, Fault> {
         let client = if operation.has_effect() { &self.fresh } else { &self.kept };
-        // A token that no header can hold is refused here; the provider could only do the same.
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-            .map_err(|_| Fault::new(FaultClass::Refused(Reason::Credentials)))?;
-        bearer.set_sensitive(true);
-        let mut builder = client.request(request.method.clone(), self.url(&request)).header(AUTHORIZATION, bearer);
+        let mut builder = client.request(request.method.clone(), self.url(&request));
+        if !token.is_none() {
+            // A token that no header can hold is refused here; the provider could only do the same.
+            let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+                .map_err(|_| Fault::new(FaultClass::Refused(Reason::Credentials)))?;
+            bearer.set_sensitive(true);
+            builder = builder.header(AUTHORIZATION, bearer);
+        }
+        if let Some(correlator) = correlator {
+            tracing::debug!(operation = operation.as_str(), %correlator, "request to the provider");
+            builder = builder.header(X_CORRELATOR, correlator.to_string());
+        }
         if let Some(body) = &request.body {
             builder = builder.json(body.expose());
         }

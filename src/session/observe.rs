@@ -312,7 +312,8 @@ impl Observation {
 }
 
 /// A 200 whose fields are not ours says nothing about our session.
-const FOREIGN: Fault = Fault { class: FaultClass::Unparseable, status: Some(200), code: None, retry_after: None };
+const FOREIGN: Fault =
+    Fault { class: FaultClass::Unparseable, status: Some(200), code: None, retry_after: None, generation: None };
 
 fn is_e164(number: &str) -> bool {
     number.strip_prefix('+').is_some_and(|digits| {

@@ -6,8 +6,10 @@
 mod bench;
 mod call;
 mod case;
+mod h2_server;
 mod log;
 mod raw_server;
 mod response;
+mod tolerance;
 mod transport;
 mod vectors;

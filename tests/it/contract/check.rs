@@ -137,10 +137,15 @@ impl Check<'_> {
                 }
             }
         }
-        let keys: Vec<&String> = operation.security.iter().flatten().filter_map(|credential| match credential {
-            Credential::Query(name) => Some(name),
-            _ => None,
-        }).collect();
+        let keys: Vec<&String> = operation
+            .security
+            .iter()
+            .flatten()
+            .filter_map(|credential| match credential {
+                Credential::Query(name) => Some(name),
+                _ => None,
+            })
+            .collect();
         for name in query.keys() {
             if !keys.contains(&name) && !in_place(Place::Query).any(|parameter| parameter.name == *name) {
                 self.add(format!("query/{name}"), "it is not documented");
@@ -181,8 +186,7 @@ pub(crate) fn request(document: &Document, sent: &Sent<'_>) -> Vec<Violation> {
             return check.found;
         }
     };
-    let mut check =
-        Check { document: &document.name, operation: &operation.id, message: "request".into(), found: Vec::new() };
+    let mut check = Check { document: &document.name, operation: &operation.id, message: "request".into(), found: Vec::new() };
     check.request(operation, sent, &path);
     check.found
 }

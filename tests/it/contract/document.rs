@@ -317,7 +317,8 @@ mod tests {
 
     #[test]
     fn a_documents_unknown_keyword_is_named_with_its_place() {
-        let text = "openapi: 3.0.3\npaths: {/a: {get: {responses: {'200': {content: {application/json: {schema: {minimun: 1}}}}}}}}";
+        let text =
+            "openapi: 3.0.3\npaths: {/a: {get: {responses: {'200': {content: {application/json: {schema: {minimun: 1}}}}}}}}";
         let refused = Document::parse("a.yaml", text).err();
         assert_eq!(refused.as_deref(), Some("get /a: 200: application/json: the keyword minimun is not known"));
     }

@@ -34,7 +34,7 @@ fn callback(url: &str, token: &str) -> Option<Callback> {
 /// An ordinary session; the table changes it.
 fn ordinary() -> CreateSession {
     CreateSession {
-        device: phone("+447700900123").into(),
+        device: Some(phone("+447700900123")),
         application_server: server(Some("198.51.100.10"), None),
         device_ports: None,
         application_server_ports: None,
@@ -51,12 +51,16 @@ pub(super) fn table() -> Vec<(&'static str, CreateSession)> {
         ("phone without plus", phone("447700900123")),
         ("shortest phone", phone("+44770")),
         ("longest phone", phone("+447700900123456")),
-        ("network access identifier", Device { network_access_identifier: Some("device-1@example.com".into()), ..Device::default() }),
+        (
+            "network access identifier",
+            Device { network_access_identifier: Some("device-1@example.com".into()), ..Device::default() },
+        ),
         ("ipv4 and port", Device { ipv4_address: Some(ipv4("203.0.113.25", None, Some(59765))), ..Device::default() }),
         ("ipv4 and port 0", Device { ipv4_address: Some(ipv4("203.0.113.25", None, Some(0))), ..Device::default() }),
         ("ipv4 and private", Device { ipv4_address: Some(ipv4("203.0.113.25", Some("192.0.2.7"), None)), ..Device::default() }),
         ("ipv4 alone", Device { ipv4_address: Some(ipv4("203.0.113.25", None, None)), ..Device::default() }),
         ("ipv6", Device { ipv6_address: Some(Private::new("2001:db8::1:0:0:1".parse().unwrap())), ..Device::default() }),
+        ("ipv6 network", Device { ipv6_address: Some(Private::new("2001:db8:0:1::/64".parse().unwrap())), ..Device::default() }),
         ("ipv6 mapped", Device { ipv6_address: Some(Private::new("::ffff:203.0.113.25".parse().unwrap())), ..Device::default() }),
         (
             "every identifier",
@@ -68,7 +72,9 @@ pub(super) fn table() -> Vec<(&'static str, CreateSession)> {
             },
         ),
     ];
-    table.extend(devices.map(|(name, device)| (name, CreateSession { device: device.into(), ..ordinary() })));
+    table.extend(devices.map(|(name, device)| (name, CreateSession { device: Some(device), ..ordinary() })));
+    table.push(("device by the token", CreateSession { device: None, ..ordinary() }));
+    table.push(("device without identifiers", CreateSession { device: Some(Device::default()), ..ordinary() }));
     let servers = [
         ("v4 subnet", server(Some("198.51.100.10/24"), None)),
         ("v6 server", server(None, Some("2001:db8:85a3::8a2e:370:7344"))),
@@ -78,7 +84,10 @@ pub(super) fn table() -> Vec<(&'static str, CreateSession)> {
         ("everything", server(Some("0.0.0.0/0"), Some("::/0"))),
         (
             "list of servers",
-            ApplicationServer { ip_addresses: vec!["198.51.100.10".into(), "2001:db8::10".into()], ..ApplicationServer::default() },
+            ApplicationServer {
+                ip_addresses: vec!["198.51.100.10".into(), "2001:db8::10".into()],
+                ..ApplicationServer::default()
+            },
         ),
     ];
     table.extend(servers.map(|(name, application_server)| (name, CreateSession { application_server, ..ordinary() })));
@@ -119,21 +128,28 @@ pub(super) fn table() -> Vec<(&'static str, CreateSession)> {
     table
 }
 
-fn any_device() -> impl Strategy<Value = Device> {
-    let phone = prop_oneof![4 => "\\+[1-9][0-9]{4,14}", 2 => "[0-9]{4,16}", 1 => "\\+?0?[0-9 ]{1,20}"];
-    let identifier = prop_oneof![3 => "[a-z0-9]{1,12}@[a-z]{1,8}\\.example", 1 => "\\PC{0,30}"];
+fn any_ipv4() -> impl Strategy<Value = DeviceIpv4> {
     let address = (any::<std::net::Ipv4Addr>(), option_of(any::<std::net::Ipv4Addr>()), option_of(any::<u16>()));
-    let address = address.prop_map(|(public, private, port)| DeviceIpv4 {
+    address.prop_map(|(public, private, port)| DeviceIpv4 {
         public_address: Private::new(public),
         private_address: private.map(Private::new),
         public_port: port,
-    });
-    let ipv6 = any::<std::net::Ipv6Addr>().prop_map(|address| Private::new(address.to_string().parse().unwrap()));
-    (option_of(phone), option_of(identifier), option_of(address), option_of(ipv6)).prop_map(|(phone, identifier, v4, v6)| Device {
-        phone_number: phone.map(Private::new),
-        network_access_identifier: identifier.map(Private::new),
-        ipv4_address: v4,
-        ipv6_address: v6,
+    })
+}
+
+fn any_device() -> impl Strategy<Value = Device> {
+    let phone = prop_oneof![4 => "\\+[1-9][0-9]{4,14}", 2 => "[0-9]{4,16}", 1 => "\\+?0?[0-9 ]{1,20}"];
+    let identifier = prop_oneof![3 => "[a-z0-9]{1,12}@[a-z]{1,8}\\.example", 1 => "\\PC{0,30}"];
+    let address = any_ipv4();
+    let ipv6 = (any::<std::net::Ipv6Addr>(), prop_oneof![3 => Just(128u8), 1 => 0..=128u8])
+        .prop_map(|(address, length)| Private::new(format!("{address}/{length}").parse().unwrap()));
+    (option_of(phone), option_of(identifier), option_of(address), option_of(ipv6)).prop_map(|(phone, identifier, v4, v6)| {
+        Device {
+            phone_number: phone.map(Private::new),
+            network_access_identifier: identifier.map(Private::new),
+            ipv4_address: v4,
+            ipv6_address: v6,
+        }
     })
 }
 
@@ -196,8 +212,46 @@ fn any_callback() -> impl Strategy<Value = Option<Callback>> {
     option_of(callback)
 }
 
+/// A session that most generations can express, one way or another.
+fn plain_session() -> impl Strategy<Value = CreateSession> {
+    let device = prop_oneof![
+        3 => "\\+[1-9][0-9]{4,14}".prop_map(|number| phone(&number)),
+        1 => "[a-z0-9]{1,12}@[a-z]{1,8}\\.example".prop_map(|identifier| Device {
+            network_access_identifier: Some(Private::new(identifier)),
+            ..Device::default()
+        }),
+        1 => any_ipv4().prop_map(|address| Device { ipv4_address: Some(address), ..Device::default() }),
+        1 => any::<std::net::Ipv6Addr>().prop_map(|address| Device {
+            ipv6_address: Some(Private::new(address.to_string().parse().unwrap())),
+            ..Device::default()
+        }),
+    ];
+    let ports = || {
+        let one = any::<u16>().prop_map(|port| Some(PortsSpec { ports: vec![port], ranges: Vec::new() }));
+        prop_oneof![2 => Just(None), 2 => one, 1 => any_ports()]
+    };
+    (device, any_server(), ports(), ports(), "QOS_[ESML]", 1..=86_400i64, any_callback()).prop_map(
+        |(device, application_server, device_ports, application_server_ports, qos_profile, duration_seconds, callback)| {
+            CreateSession {
+                device: Some(device),
+                application_server,
+                device_ports,
+                application_server_ports,
+                qos_profile,
+                duration_seconds,
+                callback,
+            }
+        },
+    )
+}
+
 /// Any session: most of them can be asked for, some cannot.
 pub(super) fn any_session() -> impl Strategy<Value = CreateSession> {
+    prop_oneof![2 => plain_session(), 1 => wild_session()]
+}
+
+/// A session of which hardly any part is sure to be expressible.
+fn wild_session() -> impl Strategy<Value = CreateSession> {
     let profile = prop_oneof![4 => "QOS_[ESML]", 3 => "[a-zA-Z0-9_.-]{3,40}", 1 => "[a-zA-Z0-9_.-]{0,300}", 1 => "\\PC{0,9}"];
     let duration = prop_oneof![
         6 => 1..=86_400i64,
@@ -205,15 +259,17 @@ pub(super) fn any_session() -> impl Strategy<Value = CreateSession> {
         1 => prop_oneof![Just(0), Just(-1), Just(i64::from(i32::MAX) + 1), any::<i64>()],
     ];
     let ports = || any_ports();
-    (any_device(), any_server(), ports(), ports(), profile, duration, any_callback()).prop_map(
-        |(device, application_server, device_ports, application_server_ports, qos_profile, duration_seconds, callback)| CreateSession {
-            device: device.into(),
-            application_server,
-            device_ports,
-            application_server_ports,
-            qos_profile,
-            duration_seconds,
-            callback,
+    (proptest::option::weighted(0.9, any_device()), any_server(), ports(), ports(), profile, duration, any_callback()).prop_map(
+        |(device, application_server, device_ports, application_server_ports, qos_profile, duration_seconds, callback)| {
+            CreateSession {
+                device,
+                application_server,
+                device_ports,
+                application_server_ports,
+                qos_profile,
+                duration_seconds,
+                callback,
+            }
         },
     )
 }

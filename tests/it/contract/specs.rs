@@ -13,10 +13,10 @@ use crate::support::in_repository;
 pub(crate) struct Form {
     pub(crate) generation: Generation,
     pub(crate) origin: Origin,
-    /// The documents' paths below the folder: of sessions, and of profiles if that is another.
-    files: &'static [&'static str],
-    /// The base paths that the documents' `servers` name, in the same order.
-    bases: &'static [&'static str],
+    /// The documents' paths below the folder, with the base path that its `servers` name.
+    documents: Documents,
+    /// Where sessions are, and where profiles are.
+    bases: (&'static str, &'static str),
 }
 
 /// Whose documents they are.
@@ -36,59 +36,75 @@ impl std::fmt::Display for Form {
     }
 }
 
-const fn camara(generation: Generation, files: &'static [&'static str], bases: &'static [&'static str]) -> Form {
-    Form { generation, origin: Origin::Camara, files, bases }
+type Documents = &'static [(&'static str, &'static str)];
+
+const fn camara(generation: Generation, documents: Documents, bases: (&'static str, &'static str)) -> Form {
+    Form { generation, origin: Origin::Camara, documents, bases }
 }
 
-const fn telefonica(generation: Generation, files: &'static [&'static str], bases: &'static [&'static str]) -> Form {
-    Form { generation, origin: Origin::Telefonica, files, bases }
+const fn telefonica(generation: Generation, documents: Documents, bases: (&'static str, &'static str)) -> Form {
+    Form { generation, origin: Origin::Telefonica, documents, bases }
 }
 
 /// All forms that documents are known of.
 pub(crate) const FORMS: [Form; 10] = [
-    camara(Generation::V0_8, &["camara/v0.8.1/qod-api.yaml"], &["/qod/v0"]),
-    camara(Generation::V0_9, &["camara/v0.9.0/qod-api.yaml"], &["/qod/v0"]),
-    camara(Generation::V0_10, &["camara/v0.10.1/qod-api.yaml"], &["/qod/v0"]),
+    camara(Generation::V0_8, &[("camara/v0.8.1/qod-api.yaml", "/qod/v0")], ("/qod/v0", "/qod/v0")),
+    camara(Generation::V0_9, &[("camara/v0.9.0/qod-api.yaml", "/qod/v0")], ("/qod/v0", "/qod/v0")),
+    camara(Generation::V0_10, &[("camara/v0.10.1/qod-api.yaml", "/qod/v0")], ("/qod/v0", "/qod/v0")),
     camara(
         Generation::V0_11,
-        &["camara/v0.11.1/quality-on-demand.yaml", "camara/v0.11.1/qos-profiles.yaml"],
-        &["/quality-on-demand/v0.11", "/qos-profiles/v0.11"],
+        &[
+            ("camara/v0.11.1/quality-on-demand.yaml", "/quality-on-demand/v0.11"),
+            ("camara/v0.11.1/qos-profiles.yaml", "/qos-profiles/v0.11"),
+        ],
+        ("/quality-on-demand/v0.11", "/qos-profiles/v0.11"),
     ),
     camara(
         Generation::V1_0,
-        &["camara/v1.0.0/quality-on-demand.yaml", "camara/v1.0.0/qos-profiles.yaml"],
-        &["/quality-on-demand/v1", "/qos-profiles/v1"],
+        &[
+            ("camara/v1.0.0/quality-on-demand.yaml", "/quality-on-demand/v1"),
+            ("camara/v1.0.0/qos-profiles.yaml", "/qos-profiles/v1"),
+        ],
+        ("/quality-on-demand/v1", "/qos-profiles/v1"),
     ),
     camara(
         Generation::V1_1,
-        &["camara/v1.1.0/quality-on-demand.yaml", "camara/v1.1.0/qos-profiles.yaml"],
-        &["/quality-on-demand/v1", "/qos-profiles/v1"],
+        &[
+            ("camara/v1.1.0/quality-on-demand.yaml", "/quality-on-demand/v1"),
+            ("camara/v1.1.0/qos-profiles.yaml", "/qos-profiles/v1"),
+        ],
+        ("/quality-on-demand/v1", "/qos-profiles/v1"),
     ),
     camara(
         Generation::V1_2,
-        &["camara/v1.2.0-rc.3/quality-on-demand.yaml", "camara/v1.2.0-rc.3/qos-profiles.yaml"],
-        &["/quality-on-demand/v1rc3", "/qos-profiles/v1rc3"],
+        &[
+            ("camara/v1.2.0-rc.3/quality-on-demand.yaml", "/quality-on-demand/v1rc3"),
+            ("camara/v1.2.0-rc.3/qos-profiles.yaml", "/qos-profiles/v1rc3"),
+        ],
+        ("/quality-on-demand/v1rc3", "/qos-profiles/v1rc3"),
     ),
-    telefonica(Generation::V0_8, &["telefonica/qod-v0.8.yaml"], &["/qod/v0"]),
-    telefonica(Generation::V0_10, &["telefonica/qod-v0.10.yaml"], &["/qod/v0"]),
-    // One document for both APIs: the base paths are in its paths.
-    telefonica(Generation::V1_1, &["telefonica/qod-v1.1.yaml"], &[""]),
+    telefonica(Generation::V0_8, &[("telefonica/qod-v0.8.yaml", "/qod/v0")], ("/qod/v0", "/qod/v0")),
+    telefonica(Generation::V0_10, &[("telefonica/qod-v0.10.yaml", "/qod/v0")], ("/qod/v0", "/qod/v0")),
+    // One document for both APIs, with the base paths in its paths.
+    telefonica(Generation::V1_1, &[("telefonica/qod-v1.1.yaml", "")], ("/quality-on-demand/v1", "/qos-profiles/v1")),
 ];
 
 /// The documents of a form, each with the path below which its own paths are.
 #[derive(Clone)]
 pub(crate) struct Contract {
     pub(crate) form: Form,
-    /// The longest base path first.
     pub(crate) apis: Vec<(String, Arc<Document>)>,
+    prefix: String,
 }
 
 impl Contract {
     /// The documents with their own base paths behind `prefix`.
     pub(crate) fn read(folder: &Path, form: Form, prefix: &str) -> Self {
-        let documents = form.files.iter().map(|file| Document::read(folder, file).unwrap_or_else(|why| panic!("{why}")));
-        let bases = form.bases.iter().map(|base| format!("{prefix}{base}"));
-        Self { form, apis: bases.zip(documents.map(Arc::new)).collect() }
+        let read = |(file, base): &(&str, &str)| {
+            let document = Document::read(folder, file).unwrap_or_else(|why| panic!("{why}"));
+            (format!("{prefix}{base}"), Arc::new(document))
+        };
+        Self { form, apis: form.documents.iter().map(read).collect(), prefix: prefix.to_owned() }
     }
 
     /// The document that a path belongs to, and what follows its base path.
@@ -104,10 +120,10 @@ impl Contract {
         &self.apis[0].1
     }
 
-    /// The base path of the sessions, and of the profiles.
-    pub(crate) fn bases(&self) -> (&str, &str) {
-        let last = self.apis.len() - 1;
-        (&self.apis[0].0, &self.apis[last].0)
+    /// The base paths of the sessions and of the profiles.
+    pub(crate) fn bases(&self) -> (String, String) {
+        let (sessions, profiles) = self.form.bases;
+        (format!("{}{sessions}", self.prefix), format!("{}{profiles}", self.prefix))
     }
 }
 
@@ -145,7 +161,14 @@ fn every_official_document_is_understood_in_all_its_parts() {
         let operations = || contract.apis.iter().flat_map(|(_, document)| &document.operations);
         let callbacks = operations().map(|operation| operation.callbacks.len()).sum::<usize>();
         let answers = operations().map(|operation| operation.answers.len()).sum::<usize>();
-        println!("{:<16} {:>9} {:>10} {:>9} {:>9}", form.to_string(), contract.apis.len(), operations().count(), callbacks, answers);
+        println!(
+            "{:<16} {:>9} {:>10} {:>9} {:>9}",
+            form.to_string(),
+            contract.apis.len(),
+            operations().count(),
+            callbacks,
+            answers
+        );
         assert_eq!(callbacks, 1, "{form}: createSession has a callback");
         assert!(contract.apis.iter().all(|(_, document)| document.operations.iter().all(|one| !one.answers.is_empty())));
         for id in ["createSession", "getSession", "deleteSession"] {

@@ -34,11 +34,9 @@ impl Tally {
         let mut out = Vec::new();
         for (_, document) in &contract.apis {
             for operation in document.operations.iter().filter(|operation| operation.id != "postNotification") {
-                let seen = |status: &&String| {
-                    self.seen.contains(&(document.name.clone(), operation.id.clone(), (*status).clone()))
-                };
-                let missing: Vec<&str> =
-                    operation.answers.keys().filter(|status| !seen(status)).map(String::as_str).collect();
+                let seen =
+                    |status: &&String| self.seen.contains(&(document.name.clone(), operation.id.clone(), (*status).clone()));
+                let missing: Vec<&str> = operation.answers.keys().filter(|status| !seen(status)).map(String::as_str).collect();
                 if !missing.is_empty() {
                     out.push(format!("{} {}", operation.id, missing.join(" ")));
                 }

@@ -11,5 +11,7 @@ mod inputs;
 mod proxy;
 mod schema;
 mod schema_tests;
+mod simulator;
 mod specs;
 mod tally;
+mod words;

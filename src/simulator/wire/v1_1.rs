@@ -10,7 +10,7 @@ pub(super) const WIRE: Wire = Wire {
     dialect: Dialect::camara(Generation::V1_1),
     matches_identifiers: false,
     correlator: Correlator::Wide,
-    request: super::request::RequestForm { callback: super::request::CallbackForm::HttpsSink, ..v1_0::WIRE.request },
+    request: super::request::RequestForm { callback: super::callback::CallbackForm::HttpsSink, ..v1_0::WIRE.request },
     code,
     ..v1_0::WIRE
 };

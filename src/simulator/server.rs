@@ -62,7 +62,7 @@ async fn ask(
     let found = api.mounts.find(&path, own).map(|place| (place.wire, route(&place, &method)));
     let (wire, operation, name) = match found {
         Some((wire, Route::Found(operation, name))) => (wire, operation, name),
-        Some((_, Route::WrongMethod)) => return gateway_answer(&api, Operation::Unknown, StatusCode::METHOD_NOT_ALLOWED),
+        Some((_, Route::WrongMethod(offered))) => return wrong_method(&api, &offered),
         Some((_, Route::Unknown)) | None => return unknown(State(api)).await,
     };
     let json = headers.get(header::CONTENT_TYPE).is_some_and(is_json);
@@ -108,6 +108,16 @@ async fn answer(api: Shared, switch: Switch, call: Call) -> Response {
 
 async fn unknown(State(api): State<Shared>) -> Response {
     gateway_answer(&api, Operation::Unknown, StatusCode::NOT_FOUND)
+}
+
+/// RFC 9110, section 15.5.6: a 405 says which methods there are.
+fn wrong_method(api: &Api, offered: &[Method]) -> Response {
+    let mut response = gateway_answer(api, Operation::Unknown, StatusCode::METHOD_NOT_ALLOWED);
+    let names: Vec<&str> = offered.iter().map(Method::as_str).collect();
+    if let Ok(allow) = HeaderValue::try_from(names.join(", ")) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
 }
 
 /// What a gateway answers before the API is reached: HTML, no code.

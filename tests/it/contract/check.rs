@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::document::{Answer, Content, Credential, Document, Operation, Place, rule};
 
+const CORRELATOR: &str = "x-correlator";
+
 /// Something that the document does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Violation {
@@ -192,17 +194,22 @@ pub(crate) fn request(document: &Document, sent: &Sent<'_>) -> Vec<Violation> {
 }
 
 /// What is wrong with the answer to a request.
-pub(crate) fn answer(document: &Document, operation: &Operation, correlator: Option<&str>, told: &Told<'_>) -> Vec<Violation> {
+pub(crate) fn answer(document: &Document, operation: &Operation, sent: &Sent<'_>, told: &Told<'_>) -> Vec<Violation> {
     let message = told.status.to_string();
     let mut check = Check { document: &document.name, operation: &operation.id, message, found: Vec::new() };
     let documented = operation.answer(told.status);
     check.answer(documented, told);
-    // Commonalities, API design guide, "Using x-correlator": the value of the request comes back.
-    let has = documented.is_some_and(|answer| answer.headers.iter().any(|header| header.name == "x-correlator"));
-    if let Some(sent) = correlator.filter(|_| has)
-        && told.headers.get("x-correlator").is_none_or(|echoed| echoed.as_bytes() != sent.as_bytes())
+    // Commonalities, API design guide, "Using x-correlator": the value of the request comes back. One that is not allowed cannot.
+    let has = documented.is_some_and(|answer| answer.headers.iter().any(|header| header.name == CORRELATOR));
+    let allowed = |text: &&str| {
+        let parameter = operation.parameters.iter().find(|parameter| parameter.name == CORRELATOR);
+        parameter.is_none_or(|parameter| parameter.schema.problem(text).is_none())
+    };
+    let correlator = sent.headers.get(CORRELATOR).and_then(|value| value.to_str().ok()).filter(|_| has).filter(allowed);
+    if let Some(correlator) = correlator
+        && told.headers.get(CORRELATOR).is_none_or(|echoed| echoed.as_bytes() != correlator.as_bytes())
     {
-        check.add("header/x-correlator", "it is not the request's");
+        check.add(format!("header/{CORRELATOR}"), "it is not the request's");
     }
     check.found
 }

@@ -8,7 +8,6 @@ use futures::FutureExt as _;
 use parking_lot::Mutex;
 
 use super::check::{self, Sent, Told, Violation};
-use super::document::{Document, Operation};
 use super::specs::Contract;
 use super::tally::Tally;
 use crate::support::proxy::{self, Call, Hook, Reply, Upstream};
@@ -148,12 +147,172 @@ impl Held {
         if let Some((operation, _)) = document.find(sent.method, sent.path) {
             tally.answers += 1;
             tally.saw(&document.name, &operation.id, told.status);
-            tally.add(held_answer(document, operation, &sent, told));
+            tally.add(check::answer(document, operation, &sent, told));
         }
     }
 }
 
-fn held_answer(document: &Document, operation: &Operation, sent: &Sent<'_>, told: &Told<'_>) -> Vec<Violation> {
-    let correlator = sent.headers.get("x-correlator").and_then(|value| value.to_str().ok());
-    check::answer(document, operation, correlator, told)
+#[cfg(test)]
+mod tests {
+    use super::super::document::Document;
+    use super::super::specs::FORMS;
+    use super::*;
+
+    const DOCUMENT: &str = r##"
+openapi: 3.0.3
+security: [{bearer: []}]
+paths:
+  /things:
+    post:
+      operationId: makeThing
+      parameters: [{name: x-correlator, in: header, schema: {type: string, pattern: "^[a-z]+$"}}]
+      requestBody: {required: true, content: {application/json: {schema: {$ref: "#/components/schemas/Thing"}}}}
+      responses:
+        "201":
+          description: made
+          headers: {x-correlator: {schema: {type: string}}}
+          content: {application/json: {schema: {$ref: "#/components/schemas/Thing"}}}
+        "204": {description: nothing}
+        "400": {description: wrong}
+      callbacks:
+        changed:
+          "{$request.body#/url}/changed":
+            post:
+              requestBody: {required: true, content: {application/json: {schema: {$ref: "#/components/schemas/Thing"}}}}
+              responses: {"204": {description: taken}}
+  /things/{id}:
+    get:
+      operationId: getThing
+      parameters:
+        - {name: id, in: path, required: true, schema: {type: integer, minimum: 1}}
+        - {name: full, in: query, schema: {type: boolean}}
+      responses: {"204": {description: nothing}}
+components:
+  securitySchemes: {bearer: {type: http, scheme: bearer}}
+  schemas: {Thing: {type: object, required: [name], properties: {name: {type: string, maxLength: 3}}}}
+"##;
+
+    fn contract() -> Contract {
+        Contract::of(FORMS[0], "/api", Document::parse("things.yaml", DOCUMENT).unwrap())
+    }
+
+    /// A server that answers what the path of the request asks for.
+    async fn server() -> String {
+        use axum::routing::{get, post};
+        let thing = |status: u16, kind: &'static str, body: &'static str| async move {
+            Response::builder().status(status).header("content-type", kind).header("x-correlator", "abc").body(Body::from(body)).unwrap()
+        };
+        let router = axum::Router::new()
+            .route("/api/things", post(move |body: String| async move {
+                match body.as_str() {
+                    r#"{"name":"a"}"# => thing(201, "application/json; charset=utf-8", r#"{"name":"a"}"#).await,
+                    r#"{"name":"b"}"# => thing(201, "application/json", r#"{"name":"longer"}"#).await,
+                    r#"{"name":"c"}"# => thing(201, "text/html", "<html>").await,
+                    r#"{"name":"d"}"# => thing(200, "application/json", "{}").await,
+                    r#"{"name":"e"}"# => thing(204, "text/plain", "").await,
+                    r#"{"name":"wrong"}"# => thing(204, "text/plain", "").await,
+                    _ => thing(400, "text/plain", "").await,
+                }
+            }))
+            .route("/api/things/{id}", get(move || thing(204, "text/plain", "")));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        url
+    }
+
+    fn found(proxy: &Proxy) -> Vec<String> {
+        proxy.tally().violations.keys().map(ToString::to_string).collect()
+    }
+
+    async fn post(proxy: &Proxy, path: &str, token: Option<&str>, body: &'static str) {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = http.post(format!("{}{path}", proxy.url())).header("content-type", "application/json");
+        let request = if let Some(token) = token { request.bearer_auth(token) } else { request };
+        request.body(body).send().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_the_document_does_not_allow_is_found_and_one_that_it_allows_is_not() {
+        let upstream = server().await;
+        for (body, expected) in [
+            (r#"{"name":"a"}"#, ""),
+            (r#"{"name":"b"}"#, "things.yaml: makeThing, 201, body/name: value is longer than 3 characters"),
+            (r#"{"name":"c"}"#, "things.yaml: makeThing, 201, header/content-type: it is \"text/html\", not application/json"),
+            (r#"{"name":"d"}"#, "things.yaml: makeThing, 200, status: it is not documented"),
+            (r#"{"name":"e"}"#, ""),
+        ] {
+            let proxy = Proxy::start(contract(), &upstream, Requests::Agree).await;
+            post(&proxy, "/api/things", Some("t"), body).await;
+            assert_eq!(found(&proxy).join("; "), expected, "{body}");
+            assert_eq!((proxy.tally().requests, proxy.tally().answers), (1, 1));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_the_document_does_not_allow_is_found() {
+        let upstream = server().await;
+        let proxy = Proxy::start(contract(), &upstream, Requests::Agree).await;
+        post(&proxy, "/api/things", None, r#"{"name":5}"#).await;
+        post(&proxy, "/api/thing", Some("t"), "{}").await;
+        post(&proxy, "/ap/things", Some("t"), "{}").await;
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        for path in ["/api/things/0?full=yes&more=1", "/api/things/1?full=true"] {
+            http.get(format!("{}{path}", proxy.url())).bearer_auth("t").send().await.unwrap();
+        }
+        assert_eq!(
+            found(&proxy),
+            [
+                ": POST /ap/things, request, path: it is below no document's base path",
+                "things.yaml: POST /thing, request, path: there is no such operation",
+                "things.yaml: getThing, request, path/id: value is less than the minimum of 1",
+                "things.yaml: getThing, request, query/full: value is not of type \"boolean\"",
+                "things.yaml: getThing, request, query/more: it is not documented",
+                "things.yaml: makeThing, request, body/name: value is not of type \"string\"",
+                "things.yaml: makeThing, request, security: no alternative of the document's is met",
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_what_the_document_does_not_allow_is_found_and_one_that_refuses_it_is_not() {
+        let upstream = server().await;
+        let proxy = Proxy::start(contract(), &upstream, Requests::MayDisagree).await;
+        post(&proxy, "/api/things", Some("t"), r#"{"name":5}"#).await;
+        post(&proxy, "/api/things", Some("t"), r#"{"name":"wrong"}"#).await;
+        assert_eq!(
+            found(&proxy),
+            ["things.yaml: makeThing, request, body/name: it is taken although: value is longer than 3 characters"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_correlator_that_does_not_come_back_is_found_unless_it_could_not() {
+        let upstream = server().await;
+        let proxy = Proxy::start(contract(), &upstream, Requests::MayDisagree).await;
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        for (correlator, wrong) in [("abc", 0), ("abcd", 1)] {
+            let request = http.post(format!("{}/api/things", proxy.url())).bearer_auth("t").header("x-correlator", correlator);
+            request.header("content-type", "application/json").body(r#"{"name":"a"}"#).send().await.unwrap();
+            assert_eq!(found(&proxy).len(), wrong, "{correlator}");
+        }
+        assert!(found(&proxy)[0].ends_with("header/x-correlator: it is not the request's"));
+    }
+
+    #[tokio::test]
+    async fn a_notification_that_the_document_does_not_allow_is_found() {
+        let proxy = Proxy::receiver(contract()).await;
+        post(&proxy, "/key/nonce/changed", Some("t"), r#"{"name":"a"}"#).await;
+        assert_eq!(found(&proxy), [""; 0]);
+        post(&proxy, "/key/nonce", Some("t"), r#"{"name":"a"}"#).await;
+        post(&proxy, "/key/nonce/changed", Some("t"), "{}").await;
+        assert_eq!(
+            found(&proxy),
+            [
+                "things.yaml: notification, notification, body: \"name\" is a required property",
+                "things.yaml: notification, notification, path: it does not end in /changed",
+            ]
+        );
+        assert_eq!(proxy.tally().notifications, 3);
+    }
 }

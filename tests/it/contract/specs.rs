@@ -107,6 +107,11 @@ impl Contract {
         Self { form, apis: form.documents.iter().map(read).collect(), prefix: prefix.to_owned() }
     }
 
+    /// One document that a test made, in the place of a form's own.
+    pub(crate) fn of(form: Form, base: &str, document: Document) -> Self {
+        Self { form, apis: vec![(base.to_owned(), Arc::new(document))], prefix: String::new() }
+    }
+
     /// The document that a path belongs to, and what follows its base path.
     pub(crate) fn document<'p>(&self, path: &'p str) -> Option<(&Arc<Document>, &'p str)> {
         self.apis.iter().find_map(|(base, document)| {

@@ -28,15 +28,16 @@ pub(super) enum Discovery {
 pub(super) async fn probe(client: Client, token: AccessToken, limits: Arc<Limits>) -> Probed {
     let answer = {
         let _permit = limits.permit().await;
-        client.get_qos_profiles(&token).await
+        client.profiles(&token).await
     };
     let profiles = match answer {
         Ok(profiles) => Discovery::Profiles(profiles),
         Err(fault) => match fault.class {
             // A client without the right to the profiles may have that to the sessions.
-            FaultClass::NotSupported | FaultClass::GatewayNotFound | FaultClass::Refused(qod::Reason::Permission) => {
-                Discovery::NotTold
-            }
+            FaultClass::NotSupported
+            | FaultClass::NotExpressible { .. }
+            | FaultClass::GatewayNotFound
+            | FaultClass::Refused(qod::Reason::Permission) => Discovery::NotTold,
             // No answer, a refused token or a limit: the second call would bring the same.
             FaultClass::Unavailable if fault.status.is_none() => return failed(fault),
             FaultClass::RateLimited | FaultClass::Refused(qod::Reason::Credentials) => return failed(fault),

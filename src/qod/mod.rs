@@ -13,6 +13,7 @@ mod answer;
 pub mod classify;
 mod client;
 mod device_in_request;
+mod device_ipv6;
 mod fault;
 mod flow;
 mod generation;
@@ -27,12 +28,13 @@ pub mod wire;
 pub use answer::{Answer, Body};
 pub use client::Client;
 pub use device_in_request::{DeviceInRequest, Legs, device_in_request};
+pub use device_ipv6::{DeviceIpv6, NotIpv6};
 pub use fault::{Fault, FaultClass, Field, Flip, Reason};
 pub use flow::Flow;
 pub use generation::{Generation, Operation, UnknownGeneration};
 pub use profile::{DurationCheck, ProfileFilter, ProfileStatus, QosProfile};
 pub use session::{
-    AccessToken, ApplicationServer, Callback, CreateSession, Device, DeviceIpv4, DeviceIpv6, NotIpv6, PortRange, PortsSpec,
-    QosStatus, SessionId, SessionInfo, SessionList, StatusInfo,
+    AccessToken, ApplicationServer, Callback, CreateSession, Device, DeviceIpv4, PortRange, PortsSpec, QosStatus, SessionId,
+    SessionInfo, SessionList, StatusInfo,
 };
 pub use settings::{CallbackField, Settings, SettingsError};

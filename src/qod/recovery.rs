@@ -5,6 +5,8 @@
 //! nothing that an answer says tells our session from a foreign one with the same flow, so that such a session is taken only where
 //! the caller asks for it, which the operator never does.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::jiff::Timestamp;
 
 use super::fault::Fault;
@@ -59,19 +61,23 @@ pub fn recover(
     let Ok(list) = found else {
         return Recovery { lookup: Lookup::Failed, adopt_one_of: Vec::new(), release_others: Vec::new() };
     };
-    let free = || list.sessions.iter().filter(|session| !claimed_by_others.contains(&session.session_id));
+    // Each session once, however often the list names it: one that is adopted must not be among those to release.
+    let mut seen = BTreeSet::new();
+    let free = list
+        .sessions
+        .iter()
+        .filter(|session| !claimed_by_others.contains(&session.session_id) && seen.insert(session.session_id.clone()));
     let mut lookup = if list.complete { Lookup::Complete } else { Lookup::Inconclusive };
     let id = |session: &SessionInfo| session.session_id.clone();
     if let Some(callback) = &attempt.callback {
         let echoes = |session: &&SessionInfo| session.callback.as_ref().is_some_and(|echoed| same_callback(echoed, callback));
-        let mut ours: Vec<SessionId> = free().filter(echoes).map(id).collect();
-        ours.dedup();
+        let ours: Vec<SessionId> = free.filter(echoes).map(id).collect();
         let release_others = ours.iter().skip(1).cloned().collect();
         return Recovery { lookup, adopt_one_of: ours, release_others };
     }
     let mut ours = Vec::new();
     if adopt_by_flow {
-        for session in free().filter(|session| session.callback.is_none() && session.has_whole_flow(&attempt.flow)) {
+        for session in free.filter(|session| session.callback.is_none() && session.has_whole_flow(&attempt.flow)) {
             match session.started_at {
                 Some(started) if started >= attempt.sent_at => ours.push(id(session)),
                 Some(_) => {}
@@ -111,7 +117,7 @@ mod tests {
         Attempt { callback: callback.map(Private::from), sent_at: "2026-01-02T03:00:00Z".parse().unwrap(), flow }
     }
 
-    fn session(id: &str, change: Value) -> Value {
+    fn session(id: &str, change: &Value) -> Value {
         let mut session = json!({
             "sessionId": id, "qosProfile": "QOS_E", "applicationServer": {"ipv4Address": "198.51.100.10"},
             "qosStatus": "AVAILABLE", "startedAt": "2026-01-02T03:00:01Z",
@@ -132,9 +138,9 @@ mod tests {
     fn of_several_sessions_with_our_nonce_one_is_adopted_and_the_others_are_released() {
         let elsewhere = "https://QOS.example.org:443/notify/4F0C2A9E6B7D4C1FA3E58D20B9C7E611";
         let list = list(vec![
-            session("s-1", json!({"sink": CALLBACK})),
-            session("s-2", json!({})),
-            session("s-3", json!({"sink": elsewhere, "qosProfile": "QOS_L"})),
+            session("s-1", &json!({"sink": CALLBACK})),
+            session("s-2", &json!({})),
+            session("s-3", &json!({"sink": elsewhere, "qosProfile": "QOS_L"})),
         ]);
         let found = recover(Ok(&list), &attempt(Some(CALLBACK)), &[], false);
         assert_eq!((ids(&found.adopt_one_of), ids(&found.release_others)), (vec!["s-1", "s-3"], vec!["s-3"]));
@@ -143,8 +149,16 @@ mod tests {
     }
 
     #[test]
+    fn a_session_that_the_list_names_twice_is_not_adopted_and_released() {
+        let ours = || session("s-1", &json!({"sink": CALLBACK}));
+        let list = list(vec![ours(), session("s-2", &json!({})), ours()]);
+        let found = recover(Ok(&list), &attempt(Some(CALLBACK)), &[], false);
+        assert_eq!((ids(&found.adopt_one_of), ids(&found.release_others)), (vec!["s-1"], vec![]));
+    }
+
+    #[test]
     fn without_a_callback_nothing_is_adopted_unless_it_is_asked_for() {
-        let list = list(vec![session("s-1", json!({})), session("s-2", json!({"sink": CALLBACK}))]);
+        let list = list(vec![session("s-1", &json!({})), session("s-2", &json!({"sink": CALLBACK}))]);
         assert_eq!(recover(Ok(&list), &attempt(None), &[], false).adopt_one_of, []);
         let found = recover(Ok(&list), &attempt(None), &[], true);
         assert_eq!((found.lookup, ids(&found.adopt_one_of)), (Lookup::Complete, vec!["s-1"]));
@@ -152,31 +166,31 @@ mod tests {
 
     #[test]
     fn a_flow_is_whole_only_where_server_profile_and_ports_are_said_and_equal() {
-        let adopted = |change: Value| {
+        let adopted = |change: &Value| {
             let list = list(vec![session("s-1", change)]);
             !recover(Ok(&list), &attempt(None), &[], true).adopt_one_of.is_empty()
         };
-        assert!(adopted(json!({"device": {"phoneNumber": "+447700900123"}})));
-        assert!(!adopted(json!({"applicationServer": null})));
-        assert!(!adopted(json!({"applicationServer": {"ipv4Address": "198.51.100.0/24"}})));
-        assert!(!adopted(json!({"qosProfile": null})));
-        assert!(!adopted(json!({"devicePorts": {"ports": [5060]}})));
+        assert!(adopted(&json!({"device": {"phoneNumber": "+447700900123"}})));
+        assert!(!adopted(&json!({"applicationServer": null})));
+        assert!(!adopted(&json!({"applicationServer": {"ipv4Address": "198.51.100.0/24"}})));
+        assert!(!adopted(&json!({"qosProfile": null})));
+        assert!(!adopted(&json!({"devicePorts": {"ports": [5060]}})));
         let mut narrow = attempt(None);
         narrow.flow.device_ports = Some(PortsSpec { ports: vec![5060], ranges: vec![] });
-        let all_ports = list(vec![session("s-1", json!({}))]);
+        let all_ports = list(vec![session("s-1", &json!({}))]);
         assert_eq!(recover(Ok(&all_ports), &narrow, &[], true).adopt_one_of, []);
     }
 
     #[test]
     fn a_session_whose_start_is_not_said_can_neither_be_taken_nor_ruled_out_by_its_flow() {
-        let list = list(vec![session("s-1", json!({"qosStatus": "REQUESTED", "startedAt": null}))]);
+        let list = list(vec![session("s-1", &json!({"qosStatus": "REQUESTED", "startedAt": null}))]);
         let found = recover(Ok(&list), &attempt(None), &[], true);
         assert_eq!((found.lookup, found.adopt_one_of), (Lookup::Inconclusive, vec![]));
     }
 
     #[test]
     fn a_nonce_is_a_proof_in_a_list_that_proves_no_absence_too() {
-        let list = list(vec![session("s-1", json!({"sink": CALLBACK})), json!({"qosStatus": "AVAILABLE"})]);
+        let list = list(vec![session("s-1", &json!({"sink": CALLBACK})), json!({"qosStatus": "AVAILABLE"})]);
         let found = recover(Ok(&list), &attempt(Some(CALLBACK)), &[], false);
         assert_eq!((found.lookup, ids(&found.adopt_one_of)), (Lookup::Inconclusive, vec!["s-1"]));
     }

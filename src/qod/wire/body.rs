@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Flavour, profile_name};
+use crate::qod::device_ipv6::ipv6_text;
 use crate::qod::fault::{Fault, Field};
-use crate::qod::session::{ApplicationServer, Callback, CreateSession, Device, DeviceIpv6, PortsSpec, ipv6_text};
+use crate::qod::session::{ApplicationServer, Callback, CreateSession, Device, PortsSpec};
 use crate::qod::settings::CallbackField;
 
 /// The longest duration and extension of a schema with `format: int32` (0.11 and later), in seconds.
@@ -17,6 +18,7 @@ pub(super) const INT32: i64 = 2_147_483_647;
 
 /// What the words of one shape may say.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "one answer for each thing in which the schemas differ")]
 pub(super) struct Rules {
     /// Whether the schema requires the device.
     pub(super) device_required: bool,
@@ -174,7 +176,7 @@ fn device(rules: &Rules, device: &Device) -> Result<Value, Fault> {
         if !rules.ipv6_prefix && address.expose().prefix_length().is_some() {
             return refuse("the IPv6 address must be a single one, without a prefix length");
         }
-        body.insert("ipv6Address".into(), json!(DeviceIpv6::to_string(address.expose())));
+        body.insert("ipv6Address".into(), json!(address.expose().to_string()));
     }
     if body.is_empty() {
         return refuse("give at least one identifier");
@@ -301,7 +303,7 @@ fn webhook(callback: &Callback) -> Result<Value, Fault> {
 fn sink(body: &mut Map<String, Value>, callback: &Callback, rules: SinkRules) -> Result<(), Fault> {
     let refuse = |why| Err(Fault::not_expressible(Field::Callback, why));
     let (url, token) = (callback.url.expose(), callback.token.expose());
-    if rules.https && !url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty()) {
+    if rules.https && url.strip_prefix("https://").is_none_or(str::is_empty) {
         return refuse("the URL must begin with https://");
     }
     if let Some((longest_url, longest_token)) = rules.longest {

@@ -190,25 +190,25 @@ mod tests {
         }
     }
 
-    fn by_ipv4(private: Option<&str>, public_port: Option<u16>) -> Option<Device> {
-        Some(Device {
+    fn by_ipv4(private: Option<&str>, public_port: Option<u16>) -> Device {
+        Device {
             ipv4_address: Some(DeviceIpv4 {
                 public_address: Private::new("203.0.113.25".parse().unwrap()),
                 private_address: private.map(|text| Private::new(text.parse().unwrap())),
                 public_port,
             }),
             ..Device::default()
-        })
+        }
     }
 
     #[test]
     fn a_device_behind_nat_has_no_name_in_v0_8() {
         let plain = Flavour::default();
         for (private, port) in [(Some("192.0.2.77"), None), (None, Some(59_765)), (Some("203.0.113.25"), Some(59_765))] {
-            let request = CreateSession { device: by_ipv4(private, port), ..request() };
+            let request = CreateSession { device: Some(by_ipv4(private, port)), ..request() };
             assert_eq!(refused(&request, plain), Field::Device);
         }
-        let bare = CreateSession { device: by_ipv4(None, None), ..request() };
+        let bare = CreateSession { device: Some(by_ipv4(None, None)), ..request() };
         assert_eq!(create(&bare, plain).unwrap()["ueId"], json!({"ipv4addr": "203.0.113.25"}));
     }
 
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_provider_with_one_port_a_side_requires_one_of_a_device_by_ipv4() {
         let narrow = Flavour { single_port: true, ..Flavour::default() };
-        let mut request = CreateSession { device: by_ipv4(None, None), ..request() };
+        let mut request = CreateSession { device: Some(by_ipv4(None, None)), ..request() };
         assert_eq!(refused(&request, narrow), Field::Ports);
         request.device_ports = Some(PortsSpec { ports: vec![5060], ranges: vec![] });
         assert!(create(&request, narrow).is_ok());

@@ -168,7 +168,8 @@ impl Bench {
         let result = call(client, &input_of(case, device_sent)).await;
         let mut problems = self.leaks(vector, &result);
         let sent = self.server.take_seen().len() + self.h2.refused() - refused_before;
-        if sent > 1 {
+        let reached = response["transport"] == "h2RefusedStream";
+        if sent > 1 || (reached && sent == 0) {
             problems.push(format!("it was sent {sent} times"));
         }
         let outcome = outcome(&result, case["operation"].as_str().unwrap(), &context["flow"]);

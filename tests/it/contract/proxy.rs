@@ -200,20 +200,28 @@ components:
     async fn server() -> String {
         use axum::routing::{get, post};
         let thing = |status: u16, kind: &'static str, body: &'static str| async move {
-            Response::builder().status(status).header("content-type", kind).header("x-correlator", "abc").body(Body::from(body)).unwrap()
+            Response::builder()
+                .status(status)
+                .header("content-type", kind)
+                .header("x-correlator", "abc")
+                .body(Body::from(body))
+                .unwrap()
         };
         let router = axum::Router::new()
-            .route("/api/things", post(move |body: String| async move {
-                match body.as_str() {
-                    r#"{"name":"a"}"# => thing(201, "application/json; charset=utf-8", r#"{"name":"a"}"#).await,
-                    r#"{"name":"b"}"# => thing(201, "application/json", r#"{"name":"longer"}"#).await,
-                    r#"{"name":"c"}"# => thing(201, "text/html", "<html>").await,
-                    r#"{"name":"d"}"# => thing(200, "application/json", "{}").await,
-                    r#"{"name":"e"}"# => thing(204, "text/plain", "").await,
-                    r#"{"name":"wrong"}"# => thing(204, "text/plain", "").await,
-                    _ => thing(400, "text/plain", "").await,
-                }
-            }))
+            .route(
+                "/api/things",
+                post(move |body: String| async move {
+                    match body.as_str() {
+                        r#"{"name":"a"}"# => thing(201, "application/json; charset=utf-8", r#"{"name":"a"}"#).await,
+                        r#"{"name":"b"}"# => thing(201, "application/json", r#"{"name":"longer"}"#).await,
+                        r#"{"name":"c"}"# => thing(201, "text/html", "<html>").await,
+                        r#"{"name":"d"}"# => thing(200, "application/json", "{}").await,
+                        r#"{"name":"e"}"# => thing(204, "text/plain", "").await,
+                        r#"{"name":"wrong"}"# => thing(204, "text/plain", "").await,
+                        _ => thing(400, "text/plain", "").await,
+                    }
+                }),
+            )
             .route("/api/things/{id}", get(move || thing(204, "text/plain", "")));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

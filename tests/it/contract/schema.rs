@@ -39,10 +39,11 @@ const SAME: [&str; 13] = [
     "required",
 ];
 
-/// The JSON Schema of `schema`, which is a part of `document`. It stands for itself: what it refers to is in its `$defs`.
-pub(crate) fn convert(document: &Value, schema: &Value, direction: Direction) -> Result<Value, String> {
-    let mut converter = Converter { document, direction, queue: Vec::new(), names: BTreeMap::new() };
-    let mut whole = converter.schema(schema, None)?;
+/// The JSON Schema of `schema`, which is a part of `document`. It stands for itself: what it refers to is in its `$defs`. With
+/// `closed`, no object may have a property that is not declared, at any depth: a rule that documents state in prose.
+pub(crate) fn convert(document: &Value, schema: &Value, direction: Direction, closed: bool) -> Result<Value, String> {
+    let mut converter = Converter { document, direction, closed, queue: Vec::new(), names: BTreeMap::new() };
+    let mut whole = converter.place(schema)?;
     let mut definitions = Map::new();
     while let Some(target) = converter.queue.pop() {
         let name = converter.names[&target].clone();
@@ -85,6 +86,7 @@ struct Target {
 struct Converter<'a> {
     document: &'a Value,
     direction: Direction,
+    closed: bool,
     queue: Vec<Target>,
     names: BTreeMap<Target, String>,
 }
@@ -112,6 +114,13 @@ impl Converter<'_> {
         json!({"$ref": format!("#/$defs/{name}")})
     }
 
+    /// The schema of a value of its own: the whole body, a property, an item. What several schemas say of one value is closed here,
+    /// and not in each of them.
+    fn place(&mut self, schema: &Value) -> Result<Value, String> {
+        let converted = self.schema(schema, None)?;
+        Ok(if self.closed { json!({"allOf": [converted], "unevaluatedProperties": false}) } else { converted })
+    }
+
     /// `of` is where the schema stands, if it is one that others refer to.
     fn schema(&mut self, schema: &Value, of: Option<&str>) -> Result<Value, String> {
         let fields = schema.as_object().ok_or("a schema that is no object")?;
@@ -133,13 +142,16 @@ impl Converter<'_> {
                 "properties" => {
                     let properties = value.as_object().ok_or("properties that are no object")?;
                     let converted = properties.iter().map(|(name, property)| {
-                        let converted = if self.withheld(property)? { Ok(json!(false)) } else { self.schema(property, None) };
+                        let converted = if self.withheld(property)? { Ok(json!(false)) } else { self.place(property) };
                         Ok((name.clone(), converted.map_err(|why| format!("{name}: {why}"))?))
                     });
                     let converted: Map<String, Value> = converted.collect::<Result<_, String>>()?;
                     out.insert("properties".into(), Value::Object(converted));
                 }
-                "items" | "not" => {
+                "items" => {
+                    out.insert(keyword.clone(), self.place(value)?);
+                }
+                "not" => {
                     out.insert(keyword.clone(), self.schema(value, None)?);
                 }
                 "additionalProperties" => {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::schema::{Direction, convert};
 
 fn validator(document: &Value, schema: &Value, direction: Direction) -> jsonschema::Validator {
-    let converted = convert(document, schema, direction).unwrap();
+    let converted = convert(document, schema, direction, false).unwrap();
     super::document::compiled(&converted).unwrap()
 }
 
@@ -53,7 +53,7 @@ fn formats_are_rules() {
 
 #[test]
 fn what_is_not_understood_is_refused_and_not_passed_over() {
-    let refused = |schema: Value| convert(&json!({}), &schema, Direction::Request).unwrap_err();
+    let refused = |schema: Value| convert(&json!({}), &schema, Direction::Request, false).unwrap_err();
     assert_eq!(refused(json!({"type": "string", "format": "phone"})), "the format phone is not known");
     assert_eq!(refused(json!({"minimun": 1})), "the keyword minimun is not known");
     assert_eq!(refused(json!({"$ref": "#/components/schemas/A"})), "#/components/schemas/A does not exist");
@@ -150,4 +150,22 @@ fn what_is_required_depends_on_the_direction() {
     assert!(!request.is_valid(&told), "what is writeOnly is required in a request");
     assert!(!answer.is_valid(&sent), "what is readOnly is required in an answer");
     assert!(!answer.is_valid(&json!({"id": "1", "name": "n", "secret": "s"})), "a secret must not come back");
+}
+
+#[test]
+fn a_closed_body_has_no_property_that_is_not_declared_at_any_depth() {
+    let document = json!({"components": {"schemas": {
+        "Base": {"type": "object", "properties": {"a": {"type": "string"}}},
+        "Heir": {"allOf": [
+            {"$ref": "#/components/schemas/Base"},
+            {"properties": {"list": {"type": "array", "items": {"$ref": "#/components/schemas/Base"}}}},
+        ]},
+    }}});
+    let schema = json!({"$ref": "#/components/schemas/Heir"});
+    let closed = super::document::compiled(&convert(&document, &schema, Direction::Request, true).unwrap()).unwrap();
+    let open = validator(&document, &schema, Direction::Request);
+    assert!(closed.is_valid(&json!({"a": "x", "list": [{"a": "y"}]})));
+    for more in [json!({"a": "x", "b": 1}), json!({"list": [{"a": "y", "b": 1}]})] {
+        assert!(open.is_valid(&more) && !closed.is_valid(&more), "{more}");
+    }
 }

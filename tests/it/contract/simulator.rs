@@ -29,14 +29,14 @@ const SUBJECT: &str = "+447700900777";
 type Told = (u16, Value);
 
 /// A simulator behind a proxy that holds it to the documents of a form.
-struct Script {
-    contract: Contract,
-    words: Words,
+pub(super) struct Script {
+    pub(super) contract: Contract,
+    pub(super) words: Words,
     proxy: Proxy,
-    admin: Admin,
+    pub(super) admin: Admin,
     http: reqwest::Client,
     phones: Cell<u32>,
-    _simulator: Simulator,
+    simulator: Simulator,
 }
 
 /// The form's name among the simulator's own.
@@ -49,7 +49,7 @@ fn dialect(form: Form) -> Dialect {
 }
 
 impl Script {
-    async fn start(form: Form) -> Option<Self> {
+    pub(super) async fn start(form: Form) -> Option<Self> {
         let folder = folder("what the simulator answers")?;
         let settings = Settings::default();
         let simulator = Simulator::builder(Clock::system()).settings(settings).start().await.unwrap();
@@ -76,7 +76,7 @@ impl Script {
         );
         admin.accept_grant("expired", Grant { expires_at: Some(admin.now()), ..Grant::of("sandbox") });
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Some(Self { contract, words: Words(form), proxy, admin, http, phones: Cell::new(200), _simulator: simulator })
+        Some(Self { contract, words: Words(form), proxy, admin, http, phones: Cell::new(200), simulator })
     }
 
     fn generation(&self) -> Generation {
@@ -97,7 +97,7 @@ impl Script {
     }
 
     /// A phone that was not used yet.
-    fn phone(&self) -> String {
+    pub(super) fn phone(&self) -> String {
         self.phones.set(self.phones.get() + 1);
         format!("+447700900{}", self.phones.get())
     }
@@ -122,6 +122,14 @@ impl Script {
         self.send(if let Some(body) = body { request.json(body) } else { request }).await
     }
 
+    /// The id of a session that must come to be, ordered past the proxy: the order need not agree with the documents.
+    pub(super) async fn session_past_the_proxy(&self, order: &Value) -> String {
+        let url = format!("{}/sessions", self.simulator.url_in(dialect(self.contract.form)));
+        let (status, info) = self.send(self.http.post(url).bearer_auth(DEFAULT_TOKEN).json(order)).await;
+        assert_eq!(status, 201, "{}: {info}", self.contract.form);
+        info[self.words.session_id()].as_str().unwrap().to_owned()
+    }
+
     async fn get(&self, path: &str) -> Told {
         self.call(Method::GET, path, Some(DEFAULT_TOKEN), None).await
     }
@@ -130,7 +138,7 @@ impl Script {
         self.call(Method::POST, path, Some(DEFAULT_TOKEN), Some(body)).await
     }
 
-    async fn delete(&self, id: &str) -> u16 {
+    pub(super) async fn delete(&self, id: &str) -> u16 {
         self.call(Method::DELETE, &format!("/sessions/{id}"), Some(DEFAULT_TOKEN), None).await.0
     }
 
@@ -149,11 +157,11 @@ impl Script {
         self.post(&format!("/sessions/{id}/extend"), &json!({"requestedAdditionalDuration": seconds})).await
     }
 
-    fn pass(&self, seconds: i64) {
+    pub(super) fn pass(&self, seconds: i64) {
         self.admin.advance(SignedDuration::from_secs(seconds));
     }
 
-    async fn set(&self, change: impl FnOnce(&mut Settings)) {
+    pub(super) async fn set(&self, change: impl FnOnce(&mut Settings)) {
         self.admin.change(change).await.unwrap();
     }
 
@@ -262,9 +270,11 @@ impl Script {
             assert!(self.send(request.body("hello")).await.0 >= 400);
         }
         if self.has(Operation::ExtendQosSessionDuration) {
-            for body in [json!({}), json!({"requestedAdditionalDuration": 0}), json!({"requestedAdditionalDuration": "5"})] {
-                assert_eq!(self.post(&format!("/sessions/{id}/extend"), &body).await.0, 400);
+            for seconds in [Value::Null, json!(0), json!("5"), json!(2_147_483_648_i64)] {
+                let body = json!({"requestedAdditionalDuration": seconds});
+                assert_eq!(self.post(&format!("/sessions/{id}/extend"), &body).await.0, 400, "{}: {body}", self.contract.form);
             }
+            assert_eq!(self.post(&format!("/sessions/{id}/extend"), &json!({})).await.0, 400);
             let status = self.extend("not-a-uuid", 60).await.0;
             assert!([400, 404].contains(&status));
             assert_eq!(self.extend(UNKNOWN_ID, 60).await.0, 404);
@@ -324,7 +334,8 @@ impl Script {
             ];
         })
         .await;
-        for change in [json!({"duration": 30}), json!({"duration": 3601}), json!({"qosProfile": "QOS_S"}), json!({"qosProfile": "QOS_M"})]
+        for change in
+            [json!({"duration": 30}), json!({"duration": 3601}), json!({"qosProfile": "QOS_S"}), json!({"qosProfile": "QOS_M"})]
         {
             let status = self.create(&self.words.order(&self.phone(), &change)).await.0;
             assert!([400, 422].contains(&status), "{}: {change} {status}", self.contract.form);
@@ -417,7 +428,9 @@ impl Script {
             assert_eq!(self.get("/qos-profiles/a%20b").await.0, 400);
         }
         if self.has(Operation::GetQosProfiles) {
-            for (query, status) in [("", 200), ("?name=QOS_E", 200), ("?status=ACTIVE", 200), ("?name=QOS_NONE", 404), ("?status=INACTIVE", 404)] {
+            for (query, status) in
+                [("", 200), ("?name=QOS_E", 200), ("?status=ACTIVE", 200), ("?name=QOS_NONE", 404), ("?status=INACTIVE", 404)]
+            {
                 assert_eq!(self.get(&format!("/qos-profiles{query}")).await.0, status, "{query}");
             }
         }

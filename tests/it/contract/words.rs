@@ -184,19 +184,25 @@ impl Words {
             }
         } else if !self.first() {
             changes.push(json!({"webhook": {}}));
-            changes.push(json!({"webhook": {"notificationUrl": "https://events.example.com/e", "notificationAuthToken": "short"}}));
+            changes
+                .push(json!({"webhook": {"notificationUrl": "https://events.example.com/e", "notificationAuthToken": "short"}}));
         }
         if self.generation() >= Generation::V1_1 && !self.telefonica() {
             changes.push(json!({"sink": "http://events.example.com/e"}));
         }
+        if self.generation() >= Generation::V0_11 {
+            changes.push(json!({"duration": 2_147_483_648_i64}));
+        }
         if self.generation() == Generation::V1_2 {
+            changes.push(json!({"more": 1}));
+            changes.push(device(json!({"phoneNumber": "+447700900123", "more": 1})));
+            changes.push(json!({"devicePorts": {"ports": [5060], "more": 1}}));
             changes.push(json!({"applicationServer": {"ipAddresses": []}}));
             changes.push(json!({"applicationServer": {"ipAddresses": ["198.51.100.10", "198.51.100.10"]}}));
             changes.push(json!({"applicationServer": {"ipAddresses": ["198.51.100.0/24"]}}));
             changes.push(json!({"applicationServer": {"ipAddresses": ["198.51.100.1"], "ipv4Address": "198.51.100.1"}}));
             changes.push(json!({"applicationServer": {"ipv4Address": "198.51.100.1", "more": 1}}));
             changes.push(json!({"applicationServerPorts": {"ports": [0]}}));
-            changes.push(json!({"duration": 2_147_483_648_i64}));
             let key = json!({"credentialType": "PRIVATE_KEY_JWT", "clientId": "c", "tokenUri": "https://auth.example.com/token"});
             changes.push(json!({"sink": "https://events.example.com/e", "sinkCredential": key}));
         }

@@ -3,7 +3,7 @@
 //! A [`Shape`] is what requests and answers look like. A generation that is added gets a shape of its own, or shares one, and from
 //! then on the compiler asks for it wherever it is needed.
 
-mod lenient;
+pub(crate) mod lenient;
 mod profiles;
 mod v0_10;
 

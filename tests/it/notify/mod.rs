@@ -1,0 +1,8 @@
+//! The core of the receiver of notifications: the wire vectors.
+
+// What clippy allows in tests, it allows in their helpers only under this.
+#![cfg(test)]
+
+mod vectors;
+
+pub(crate) use vectors::run_notification_vector;

@@ -11,8 +11,10 @@ pub mod admin;
 pub mod args;
 mod connection;
 pub mod device;
+pub mod events;
 pub mod faults;
 pub mod flow;
+pub mod generation;
 pub mod handle;
 pub mod ledger;
 mod mock;
@@ -23,6 +25,7 @@ pub mod session;
 mod sessions;
 pub mod settings;
 pub mod tokens;
+pub mod transition;
 mod wire;
 
 #[cfg(test)]
@@ -37,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::connection::Gate;
+use self::events::Events;
 use self::handle::Initial;
 pub use self::handle::{Admin, Selection};
 use self::provider::Provider;
@@ -66,6 +70,9 @@ pub enum Error {
     /// The base path is not a plain path.
     #[error("the base path must be empty or begin with / and hold only letters, digits and . _ ~ - /, without a / at its end")]
     BasePath,
+    /// The certificates for notifications are none.
+    #[error("the certificates for notifications are no PEM bundle")]
+    NotificationCa,
     /// The settings make no sense.
     #[error(transparent)]
     Settings(#[from] settings::Invalid),
@@ -80,6 +87,7 @@ pub struct Builder {
     base_path: String,
     settings: Settings,
     tokens: Vec<(Private<String>, String)>,
+    notification_ca: Option<Vec<u8>>,
 }
 
 impl Builder {
@@ -118,9 +126,16 @@ impl Builder {
         self
     }
 
+    /// Trusts these certificates (PEM) besides the system's when it sends notifications.
+    #[must_use]
+    pub fn notification_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.notification_ca = Some(pem.into());
+        self
+    }
+
     /// Starts it. It runs in this process until [`Simulator::shutdown`], or until the [`Simulator`] is dropped.
     pub async fn start(self) -> Result<Simulator, Error> {
-        let Self { clock, listen, admin_listen, base_path, settings, mut tokens } = self;
+        let Self { clock, listen, admin_listen, base_path, settings, mut tokens, notification_ca } = self;
         settings.check()?;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-/".contains(&byte);
         let path = base_path.as_str();
@@ -136,11 +151,14 @@ impl Builder {
             None => None,
         };
         let provider = Provider::new(settings.clone(), tokens.iter().cloned().collect(), clock.now());
-        let api = Arc::new(Api { provider: Mutex::new(provider), clock });
+        let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let events = Events::new(format!("http://{address}{path}"), notification_ca.as_deref(), shutdown.clone());
+        let events = events.map_err(|_| Error::NotificationCa)?;
+        let api = Arc::new(Api { provider: Mutex::new(provider), clock, events });
+        tasks.spawn(events::run(Arc::clone(&api), shutdown.clone()));
         let gate = Gate::new();
         let refused = settings.outage == Outage::Refused;
         let admin = Admin { api: Arc::clone(&api), gate: gate.clone(), initial: Arc::new(Initial { settings, tokens }) };
-        let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(connection::serve(listener, server::router(api, path), gate.clone(), shutdown.clone()));
         let admin_address = admin_listener.as_ref().map(|(_, address)| *address);
         if let Some((listener, _)) = admin_listener {
@@ -179,7 +197,7 @@ impl Simulator {
     pub fn builder(clock: Clock) -> Builder {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (base_path, settings) = (DEFAULT_BASE_PATH.to_owned(), Settings::default());
-        Builder { clock, listen, admin_listen: None, base_path, settings, tokens: Vec::new() }
+        Builder { clock, listen, admin_listen: None, base_path, settings, tokens: Vec::new(), notification_ca: None }
     }
 
     /// The API's base URL, with its base path, without a `/` at its end.

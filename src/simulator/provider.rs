@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::device::{self, Unresolved};
 use super::faults::Faults;
 use super::flow::Flow;
+use super::generation::Generation;
 use super::ledger::{self, Entry, Leaked, Ledger, Outages};
 use super::mock;
 use super::requests::{Number, Requests};
@@ -16,6 +17,7 @@ use super::session::{Order, Session};
 use super::sessions::{Refused, Sessions};
 use super::settings::{Mode, Operation, Outage, Overlap, ProfileStatus, Settings};
 use super::tokens::Tokens;
+use super::transition::{NotifyTarget, Transition};
 use super::wire::{Fault, Problem, v0_10};
 use crate::private::Private;
 
@@ -99,6 +101,22 @@ impl Provider {
     /// Notes that the answer to a creation went out.
     pub(super) fn answered(&mut self, id: Uuid) {
         self.sessions.answered(id);
+    }
+
+    /// What clients that gave a callback are to be told, oldest first; each is given once.
+    pub(super) fn take_transitions(&mut self) -> Vec<Transition> {
+        self.sessions.take_transitions()
+    }
+
+    /// Where the client of this session wants to be told of its changes.
+    pub(super) fn notify_target(&self, id: Uuid) -> Option<NotifyTarget> {
+        self.sessions.target(id)
+    }
+
+    /// When something next changes by itself.
+    pub(super) fn next_change(&self) -> Option<Timestamp> {
+        let late = self.late.keys().next().map(|(at, _)| *at);
+        late.into_iter().chain(self.sessions.next_change()).min()
     }
 
     /// Replaces the settings.
@@ -195,9 +213,17 @@ impl Provider {
         if mock {
             mock::create(&create)?;
         }
-        let v0_10::Create { servers, device_ports, server_ports, profile, callback, echo, .. } = create;
+        let v0_10::Create { servers, device_ports, server_ports, profile, callback, callback_token, echo, .. } = create;
+        let notify = callback.clone().map(|url| NotifyTarget {
+            url,
+            token: callback_token,
+            token_expires: None,
+            key: None,
+            generation: Generation::V0_10,
+            flavour: settings.flavour,
+        });
         let flow = Flow { device, servers, device_ports, server_ports };
-        let order = Order { client, flow, profile, duration, callback, echo };
+        let order = Order { client, flow, profile, duration, callback, notify, echo };
         let session = self.sessions.create(order, now, settings, overlap);
         let session = session.map_err(|_| Problem::new(Fault::Conflict, "Another session is created for the same device"))?;
         let info = v0_10::session_info(session, settings);

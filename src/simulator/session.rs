@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::flow::Flow;
 use super::settings::{Extend, RequestedOutcome, Settings};
+use super::transition::NotifyTarget;
 use crate::clock::later;
 use crate::private::Private;
 
@@ -23,6 +24,8 @@ pub struct Order {
     pub duration: i64,
     /// The callback URL, if any.
     pub callback: Option<Private<String>>,
+    /// The callback with what goes with it.
+    pub notify: Option<NotifyTarget>,
     /// The fields of the request that answers repeat, in the generation's own form.
     pub echo: Private<Map<String, Value>>,
 }
@@ -261,7 +264,7 @@ pub(super) mod tests {
             server_ports: PortSet::ALL,
         };
         let profile = "QOS_E".to_owned();
-        Order { client: client.to_owned(), flow, profile, duration, callback: None, echo: Private::new(Map::new()) }
+        Order { client: client.to_owned(), flow, profile, duration, callback: None, notify: None, echo: Private::new(Map::new()) }
     }
 
     pub(in super::super) fn start() -> Timestamp {

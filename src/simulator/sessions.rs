@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use k8s_openapi::jiff::Timestamp;
 use uuid::Uuid;
 
-use super::session::{Order, Session};
+use super::session::{End, Order, Session, State};
 use super::settings::{Overlap, Settings};
+use super::transition::{EventStatus, NotifyTarget, StatusInfo, Transition};
 
 /// Every session since the start or the last reset; none is dropped, so that the ledger is complete.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(super) struct Sessions {
     timers: BTreeSet<(Timestamp, usize)>,
     /// How often a session was created over another one's flow, whosever; never goes down.
     overlapping: u64,
+    /// What is to be told and was not yet taken.
+    transitions: Vec<Transition>,
 }
 
 /// Why a session is not created: another one is in the way until (at the latest) this time.
@@ -41,10 +44,12 @@ impl Sessions {
     pub(super) fn advance(&mut self, now: Timestamp, settings: &Settings) {
         while let Some((at, index)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, index));
+            let before = self.state(index);
             if let Some(session) = self.all.get_mut(index) {
                 session.change(settings);
             }
             self.settle(index);
+            self.tell(index, before);
         }
     }
 
@@ -78,6 +83,7 @@ impl Sessions {
         self.index.insert(session.id, index);
         self.all.push(session);
         self.settle(index);
+        self.tell(index, None);
         // Just pushed: the index is in range.
         Ok(&self.all[index])
     }
@@ -92,14 +98,16 @@ impl Sessions {
     pub(super) fn delete(&mut self, id: Uuid, client: &str, now: Timestamp, settings: &Settings) -> Result<(), Refused> {
         let index = self.find(id, client, now)?;
         self.untime(index);
+        let before = self.state(index);
         let session = &mut self.all[index];
         if session.holds() {
             session.delete(now, settings);
         } else {
             // Still readable after its end: from here on it is not.
-            session.state = super::session::State::Over(now);
+            session.state = State::Over(now);
         }
         self.settle(index);
+        self.tell(index, before);
         Ok(())
     }
 
@@ -126,8 +134,10 @@ impl Sessions {
             self.held.iter().copied().filter(|index| self.all.get(*index).is_some_and(|s| s.serves() && which(s))).collect();
         for index in &picked {
             self.untime(*index);
+            let before = self.state(*index);
             self.all[*index].terminate(now, settings);
             self.settle(*index);
+            self.tell(*index, before);
         }
         picked.len()
     }
@@ -142,6 +152,45 @@ impl Sessions {
             self.settle(*index);
         }
         picked.len()
+    }
+
+    /// What clients that gave a callback are to be told.
+    pub(super) fn take_transitions(&mut self) -> Vec<Transition> {
+        std::mem::take(&mut self.transitions)
+    }
+
+    /// Where the client of this session wants to be told.
+    pub(super) fn target(&self, id: Uuid) -> Option<NotifyTarget> {
+        self.all.get(*self.index.get(&id)?)?.order.notify.clone()
+    }
+
+    /// When a session next changes by itself.
+    pub(super) fn next_change(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    fn state(&self, index: usize) -> Option<State> {
+        self.all.get(index).map(|session| session.state)
+    }
+
+    /// Notes what is to be told of the session's change from `before` (none: it was created) to what it is now.
+    fn tell(&mut self, index: usize, before: Option<State>) {
+        let Some(session) = self.all.get(index).filter(|session| session.order.notify.is_some()) else { return };
+        let served = matches!(before, None | Some(State::Requested(_) | State::Available));
+        let (at, status, info) = match (session.state, session.first_available, session.ended) {
+            (State::Available, Some(at), _) if before != Some(State::Available) => (at, EventStatus::Available, None),
+            (State::Retained(_) | State::Over(_), _, Some((at, how))) if served => {
+                let info = match how {
+                    End::DurationExpired => StatusInfo::DurationExpired,
+                    End::NetworkTerminated => StatusInfo::NetworkTerminated,
+                    End::Deleted if before == Some(State::Available) => StatusInfo::DeleteRequested,
+                    End::Deleted | End::Lost => return,
+                };
+                (at, EventStatus::Unavailable, Some(info))
+            }
+            _ => return,
+        };
+        self.transitions.push(Transition { session_id: session.id, at, status, info });
     }
 
     /// Notes that the answer to the creation of `id` went out.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::device::Subscriber;
+use super::events;
 
 /// By which rules the provider behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -186,6 +187,8 @@ pub struct Settings {
     pub outage: Outage,
     /// How long, in reachable time, a client has to ask for a session after its end before the running ledger calls it leaked.
     pub leak_grace_seconds: i64,
+    /// How notifications are sent; the whole is replaced.
+    pub notifications: events::settings::Settings,
 }
 
 impl Default for Settings {
@@ -219,6 +222,7 @@ impl Default for Settings {
             gateway_not_found: false,
             outage: Outage::None,
             leak_grace_seconds: 600,
+            notifications: events::settings::Settings::default(),
         }
     }
 }
@@ -267,6 +271,7 @@ impl Settings {
             ("grantedSeconds", "1 or more", self.granted_seconds.is_none_or(|granted| granted >= 1 && sane(granted))),
             ("clockSkewSeconds", "between -1000000000 and 1000000000", sane(self.clock_skew_seconds.saturating_abs())),
             ("foreignSessionStatus", "403 or 404", [403, 404].contains(&self.foreign_session_status)),
+            ("notifications", "a share from 0 to 1 to lose and a delay of 0 or more", self.notifications.sane()),
             (
                 "operationsOff",
                 "a map of operations to 404, 405 or 501",

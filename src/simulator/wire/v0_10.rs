@@ -41,6 +41,8 @@ pub(crate) struct Create {
     pub(crate) duration: Option<i64>,
     /// The callback URL, if sent.
     pub(crate) callback: Option<Private<String>>,
+    /// The token to send along with notifications.
+    pub(crate) callback_token: Option<Private<String>>,
     /// Whether the callback's token has a length that is allowed (20 to 256).
     pub(crate) callback_token_fits: bool,
     /// What answers repeat: the request's own fields, without the callback's token.
@@ -62,19 +64,32 @@ pub(crate) fn create(body: &[u8]) -> Result<Create, Problem> {
     let device_ports = port_set(&object, "devicePorts", &mut ports)?;
     let server_ports = port_set(&object, "applicationServerPorts", &mut ports)?;
     let duration = object.integer("duration")?;
-    let (mut callback, mut callback_token_fits) = (None, true);
+    let (mut callback, mut callback_token, mut callback_token_fits) = (None, None, true);
     if let Some(webhook) = object.object("webhook")? {
         let url: Url = webhook.parsed("notificationUrl")?.ok_or_else(|| webhook.missing("notificationUrl"))?;
         callback = Some(Private::new(url.to_string()));
-        callback_token_fits =
-            webhook.text("notificationAuthToken")?.is_none_or(|token| (20..=256).contains(&token.chars().count()));
+        let token = webhook.text("notificationAuthToken")?;
+        callback_token_fits = token.is_none_or(|token| (20..=256).contains(&token.chars().count()));
+        callback_token = token.map(Private::from);
     }
     if let Some(problem) = ports.0 {
         return Err(problem);
     }
     let echo = Private::new(echo(&body));
     let profile = profile.to_owned();
-    Ok(Create { device, ends_in_9, servers, device_ports, server_ports, profile, duration, callback, callback_token_fits, echo })
+    Ok(Create {
+        device,
+        ends_in_9,
+        servers,
+        device_ports,
+        server_ports,
+        profile,
+        duration,
+        callback,
+        callback_token,
+        callback_token_fits,
+        echo,
+    })
 }
 
 /// Reads the body of `extendQosSessionDuration`: the additional seconds.

@@ -19,11 +19,11 @@ pub(super) fn carried(request: &Request<'_>, expected: Option<&str>, in_query: b
     let mut found = false;
     for value in request.headers.get_all(AUTHORIZATION) {
         let token = value.to_str().ok().and_then(bearer).map(|first| bearer(first).unwrap_or(first));
-        found |= same(token.unwrap_or_default(), &tag);
+        found |= same(token.unwrap_or_default(), tag.as_ref());
     }
     let pairs = form_urlencoded::parse(request.query.unwrap_or_default().as_bytes());
     for (_, value) in pairs.filter(|(name, _)| name == "apikey") {
-        found |= same(&value, &tag) & in_query;
+        found |= same(&value, tag.as_ref()) & in_query;
     }
     found & expected.is_some()
 }
@@ -44,7 +44,7 @@ fn digest(token: &str) -> Option<Hmac<Sha256>> {
 }
 
 /// Whether `token` has this digest; the library compares in constant time.
-fn same(token: &str, tag: &Option<Hmac<Sha256>>) -> bool {
+fn same(token: &str, tag: Option<&Hmac<Sha256>>) -> bool {
     match (digest(token), tag) {
         (Some(presented), Some(expected)) => presented.finalize() == expected.clone().finalize(),
         _ => false,

@@ -51,11 +51,13 @@ struct Detail {
 /// Version 0.9's `Event`, less `eventType`. That and `eventTime` are required there, but the reference implementation of it sends
 /// neither.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct V0_9 {
-    event_id: Option<String>,
-    event_time: Option<Value>,
-    event_detail: Detail,
+    #[serde(rename = "eventId")]
+    id: Option<String>,
+    #[serde(rename = "eventTime")]
+    time: Option<Value>,
+    #[serde(rename = "eventDetail")]
+    detail: Detail,
 }
 
 /// Version 0.8's `Notification`.
@@ -135,9 +137,9 @@ fn v0_9(value: &Value) -> Result<Event, NoEvent> {
     if value["eventType"].as_str().is_some_and(other) {
         return Err(NoEvent::OtherType);
     }
-    let V0_9 { event_id, event_time, event_detail } = read(value)?;
-    let event_id = event_id.filter(|id| !id.is_empty()).map(Private::new);
-    Ok(Event { event_id, time: time(event_time), ..of_detail(event_detail)? })
+    let V0_9 { id, time: at, detail } = read(value)?;
+    let event_id = id.filter(|id| !id.is_empty()).map(Private::new);
+    Ok(Event { event_id, time: time(at), ..of_detail(detail)? })
 }
 
 fn cloud_event(value: &Value) -> Result<Event, NoEvent> {

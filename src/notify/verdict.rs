@@ -136,9 +136,8 @@ pub fn judge(request: &Request<'_>, attempt: Option<&Attempt>, limit: usize) -> 
     let in_query = attempt.is_none_or(|attempt| attempt.generation == Generation::V0_8);
     let carried = bearer::carried(request, token.map(|token| token.expose().as_str()), in_query);
     match attempt {
-        None => Class::Gone,
         Some(attempt) if attempt.token.is_some() && !carried => Class::Unauthorized,
-        Some(Attempt { standing: Standing::Gone, .. }) => Class::Gone,
+        None | Some(Attempt { standing: Standing::Gone, .. }) => Class::Gone,
         Some(attempt) => read(request, &attempt.standing, limit),
     }
     .into()

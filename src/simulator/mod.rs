@@ -70,8 +70,8 @@ pub enum Error {
     /// The base path is not a plain path.
     #[error("the base path must be empty or begin with / and hold only letters, digits and . _ ~ - /, without a / at its end")]
     BasePath,
-    /// The certificates for notifications are none.
-    #[error("the certificates for notifications are no PEM bundle")]
+    /// There is none among the certificates for notifications, or one cannot be used.
+    #[error("the certificates for notifications are no usable PEM bundle")]
     NotificationCa,
     /// The settings make no sense.
     #[error(transparent)]
@@ -152,8 +152,7 @@ impl Builder {
         };
         let provider = Provider::new(settings.clone(), tokens.iter().cloned().collect(), clock.now());
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let events = Events::new(format!("http://{address}{path}"), notification_ca.as_deref(), shutdown.clone());
-        let events = events.map_err(|_| Error::NotificationCa)?;
+        let events = Events::new(format!("http://{address}{path}"), notification_ca.as_deref(), shutdown.clone())?;
         let api = Arc::new(Api { provider: Mutex::new(provider), clock, events });
         tasks.spawn(events::run(Arc::clone(&api), shutdown.clone()));
         let gate = Gate::new();

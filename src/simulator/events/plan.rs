@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::settings::Settings;
+use super::settings::{Quirk, Settings};
 use crate::private::Private;
 use crate::simulator::generation::Generation;
 use crate::simulator::transition::{EventStatus, NotifyTarget, Transition};
@@ -75,9 +75,9 @@ impl Plan {
         } else {
             let due = crate::simulator::session::seconds_later(transition.at, settings.delay_seconds);
             let notice = Notice { target, transition, id: Uuid::new_v4(), due };
-            notices = vec![notice; if settings.duplicate { 2 } else { 1 }];
+            notices = vec![notice; if settings.has(Quirk::Duplicate) { 2 } else { 1 }];
         }
-        if first && settings.reorder {
+        if first && settings.has(Quirk::Reorder) {
             self.held.entry(session).or_default().append(&mut notices);
         } else {
             notices.extend(self.held.remove(&session).unwrap_or_default());
@@ -153,14 +153,14 @@ mod tests {
 
     #[test]
     fn a_duplicate_has_the_same_id() {
-        let mut settings = Settings { duplicate: true, ..Settings::default() };
+        let mut settings = Settings { quirks: [Quirk::Duplicate].into(), ..Settings::default() };
         let both = planned(&mut Plan::default(), Available, &mut settings);
         assert_eq!((both.len(), both[0].1), (2, both[1].1));
     }
 
     #[test]
     fn reordered_the_beginning_comes_after_the_end_and_never_alone() {
-        let (mut plan, mut settings) = (Plan::default(), Settings { reorder: true, ..Settings::default() });
+        let (mut plan, mut settings) = (Plan::default(), Settings { quirks: [Quirk::Reorder].into(), ..Settings::default() });
         assert_eq!(planned(&mut plan, Available, &mut settings), []);
         assert_eq!(statuses(&planned(&mut plan, Unavailable, &mut settings)), [Unavailable, Available]);
         assert!(plan.held.is_empty());

@@ -13,9 +13,10 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::plan::{Counts, Notice, Plan, Sent};
-use super::settings::Settings;
+use super::settings::{Quirk, Settings};
 use super::shape;
 use crate::clock::{Clock, later};
+use crate::simulator::Error;
 use crate::simulator::provider::Provider;
 use crate::simulator::server::Api;
 
@@ -54,7 +55,7 @@ impl Events {
         base_url: String,
         ca: Option<&[u8]>,
         shutdown: CancellationToken,
-    ) -> reqwest::Result<Arc<Self>> {
+    ) -> Result<Arc<Self>, Error> {
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("qod-simulator/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -65,10 +66,14 @@ impl Events {
             // A kept connection that the receiver closed meanwhile would lose an event that no provider loses.
             .pool_max_idle_per_host(0);
         if let Some(bundle) = ca {
-            http = http.tls_certs_merge(reqwest::Certificate::from_pem_bundle(bundle)?);
+            let certificates = reqwest::Certificate::from_pem_bundle(bundle).map_err(|_| Error::NotificationCa)?;
+            if certificates.is_empty() {
+                return Err(Error::NotificationCa);
+            }
+            http = http.tls_certs_merge(certificates);
         }
         Ok(Arc::new(Self {
-            http: http.build()?,
+            http: http.build().map_err(|_| Error::NotificationCa)?,
             permits: Semaphore::new(AT_ONCE),
             wake: Notify::new(),
             state: Mutex::new(State::default()),
@@ -110,7 +115,7 @@ impl Events {
         }
         let (settings, skew) = (&provider.settings.notifications, provider.settings.clock_skew_seconds);
         let ends = self.send(notices, (settings, skew), clock);
-        let wait = settings.before_answer;
+        let wait = settings.has(Quirk::BeforeAnswer);
         async move {
             if wait {
                 join_all(ends).await;
@@ -155,7 +160,7 @@ impl Events {
         clock: &Clock,
     ) {
         clock.sleep_until(notice.due).await;
-        if !settings.before_answer {
+        if !settings.has(Quirk::BeforeAnswer) {
             tokio::time::sleep(HEAD_START).await;
         }
         if let Some(previous) = previous {

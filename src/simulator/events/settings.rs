@@ -1,5 +1,7 @@
 //! How notifications leave what the documents say, by setting.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 /// Which secret goes with a notification.
@@ -28,53 +30,48 @@ pub enum EventType {
     TestDefinitions,
 }
 
+/// Ways in which events come otherwise than one would wish. Each is off unless it is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Quirk {
+    /// Every event is sent twice, with the same id.
+    Duplicate,
+    /// The event AVAILABLE waits until after the next event of its session.
+    Reorder,
+    /// The events of a request's own effect are sent, and answered, before the request is: one may overtake its 201.
+    BeforeAnswer,
+    /// The content type of a CloudEvent is `application/json`.
+    PlainContentType,
+    /// In 0.9 the event stands by itself, without the wrapper `event`, as in the document's own example.
+    Flat,
+    /// In 0.9 the event has neither `eventType` nor `eventTime` (Orange's reference implementation).
+    Bare,
+}
+
 /// The settings of notifications. `POST /admin/settings` replaces all of them together: what is left out is as it is by default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Settings {
     /// So many of the next events are lost; counts down.
     pub lose_next: u32,
     /// The share of events that is lost, from 0 to 1.
     pub lose_rate: f64,
-    /// Every event is sent twice, with the same id.
-    pub duplicate: bool,
     /// How long after the change an event is sent, in seconds on the simulator's clock.
     pub delay_seconds: i64,
-    /// The event AVAILABLE waits until after the next event of its session.
-    pub reorder: bool,
-    /// Events of a request's own effect are sent, and answered, before the request is (an event that overtakes the 201).
-    pub before_answer: bool,
     /// Which secret goes along.
     pub authorization: Authorization,
-    /// The content type of a CloudEvent is `application/json`.
-    pub plain_content_type: bool,
     /// Which `type` a CloudEvent has.
     pub event_type: EventType,
-    /// In 0.9 the event stands by itself, without the wrapper `event`, as in the document's own example.
-    pub flat: bool,
-    /// In 0.9 the event has neither `eventType` nor `eventTime` (Orange's reference implementation).
-    pub bare: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            lose_next: 0,
-            lose_rate: 0.0,
-            duplicate: false,
-            delay_seconds: 0,
-            reorder: false,
-            before_answer: false,
-            authorization: Authorization::Token,
-            plain_content_type: false,
-            event_type: EventType::Documented,
-            flat: false,
-            bare: false,
-        }
-    }
+    /// What else is odd.
+    pub quirks: BTreeSet<Quirk>,
 }
 
 impl Settings {
+    /// Whether events have this quirk.
+    pub fn has(&self, quirk: Quirk) -> bool {
+        self.quirks.contains(&quirk)
+    }
+
     /// Whether the values make sense.
     pub fn sane(&self) -> bool {
         (0.0..=1.0).contains(&self.lose_rate) && (0..=1_000_000_000).contains(&self.delay_seconds)

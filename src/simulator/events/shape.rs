@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::settings::{Authorization, EventType, Settings};
+use super::settings::{Authorization, EventType, Quirk, Settings};
 use crate::private::Private;
 use crate::simulator::generation::Generation;
 use crate::simulator::settings::Flavour;
@@ -80,7 +80,7 @@ fn secret(generation: Generation, token: Option<&Private<String>>, settings: &Se
 }
 
 fn content_type(generation: Generation, settings: &Settings) -> &'static str {
-    if generation >= Generation::V0_10 && !settings.plain_content_type {
+    if generation >= Generation::V0_10 && !settings.has(Quirk::PlainContentType) {
         "application/cloudevents+json"
     } else {
         "application/json"
@@ -95,11 +95,11 @@ fn v0_8(transition: &Transition) -> Value {
 /// `EventNotification` of 0.9.
 fn v0_9(transition: &Transition, id: Uuid, time: Timestamp, settings: &Settings) -> Value {
     let mut event = json!({"eventId": id, "eventDetail": detail(transition)});
-    if !settings.bare {
+    if !settings.has(Quirk::Bare) {
         event["eventType"] = json!("QOS_STATUS_CHANGED");
         event["eventTime"] = json!(time.to_string());
     }
-    if settings.flat { event } else { json!({ "event": event }) }
+    if settings.has(Quirk::Flat) { event } else { json!({ "event": event }) }
 }
 
 /// `CloudEvent` with `EventQosStatusChanged`, since 0.10.
@@ -199,8 +199,8 @@ mod tests {
         assert_eq!(wrapped.body, json!({ "event": event }));
         assert_eq!(header(&wrapped, "content-type"), "application/json");
         assert_eq!(header(&wrapped, "authorization"), format!("Bearer {TOKEN}"));
-        assert_eq!(sent(Generation::V0_9, &Settings { flat: true, ..Settings::default() }).body, event);
-        let bare = sent(Generation::V0_9, &Settings { bare: true, ..Settings::default() });
+        assert_eq!(sent(Generation::V0_9, &Settings { quirks: [Quirk::Flat].into(), ..Settings::default() }).body, event);
+        let bare = sent(Generation::V0_9, &Settings { quirks: [Quirk::Bare].into(), ..Settings::default() });
         assert_eq!(bare.body, json!({"event": {"eventId": EVENT, "eventDetail": detail}}));
     }
 
@@ -253,7 +253,7 @@ mod tests {
         }
         assert_eq!(of(Generation::V0_8, Authorization::None), (String::new(), false));
         assert_eq!(of(Generation::V0_8, Authorization::Foreign), (format!("Bearer {FOREIGN}"), false));
-        let plain = Settings { plain_content_type: true, ..Settings::default() };
+        let plain = Settings { quirks: [Quirk::PlainContentType].into(), ..Settings::default() };
         assert_eq!(header(&sent(Generation::V1_1, &plain), "content-type"), "application/json");
         let without = NotifyTarget { token: None, ..target(Generation::V1_1) };
         assert!(!sent_to(&without, &Settings::default()).headers.contains_key("authorization"));

@@ -9,12 +9,18 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request as Incoming, State};
 use axum::http::{HeaderMap, StatusCode};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
 use qos_operator::notify::{Attempt, Class, Effect, Event, Request, Seen, Standing, Target, Verdict, judge};
 use qos_operator::private::Private;
 use qos_operator::qod::Generation;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 const LIMIT: usize = 65_536;
 
@@ -75,18 +81,37 @@ impl Receiver {
         receiver
     }
 
-    /// One at `address` that somebody else serves.
-    pub(super) fn at(address: SocketAddr) -> Self {
+    /// One with TLS on 127.0.0.1, and the certificate (PEM) to trust.
+    pub(super) async fn start_with_tls() -> (Self, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let receiver = Self::at(listener.local_addr().unwrap());
+        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let router = receiver.router();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(router.clone()));
+                tokio::spawn(async move {
+                    // A client that does not trust the certificate ends here.
+                    let Ok(stream) = acceptor.accept(stream).await else { return };
+                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        (receiver, made.cert.pem())
+    }
+
+    fn at(address: SocketAddr) -> Self {
         let inner = Inner { attempts: BTreeMap::new(), seen: Seen::new(1000), got: Vec::new(), instead: None };
         Self { address, inner: Arc::new(Mutex::new(inner)) }
     }
 
-    pub(super) fn router(&self) -> Router {
+    fn router(&self) -> Router {
         Router::new().fallback(receive).with_state(self.clone())
-    }
-
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
     }
 
     /// Expects the notifications of an attempt, of which nothing is known yet; the callback URL, to be used with http or https.

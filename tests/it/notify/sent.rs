@@ -7,7 +7,7 @@ use qos_operator::clock::Clock;
 use qos_operator::notify::{Class, Effect};
 use qos_operator::qod::Generation;
 use qos_operator::simulator::events::Counts;
-use qos_operator::simulator::events::settings::{Authorization, EventType, Settings as Notifications};
+use qos_operator::simulator::events::settings::{Authorization, EventType, Quirk, Settings as Notifications};
 use qos_operator::simulator::faults::{Fault, Target, What};
 use qos_operator::simulator::settings::{Flavour, RequestedOutcome, Settings};
 use qos_operator::simulator::{Admin, DEFAULT_TOKEN, Selection, Simulator};
@@ -92,7 +92,11 @@ impl Stage {
         assert_eq!(self.receiver.got(nonce).len(), expected.len(), "one too many");
         let said: Vec<String> = got.iter().map(super::receiver::Got::says).collect();
         assert_eq!(said, expected, "{:?}", self.generation);
-        assert!(got.iter().all(|got| got.event().session_id.as_str() == id.to_string()));
+        let suffix = if self.generation == Generation::V0_8 { "/notifications" } else { "" };
+        for got in got {
+            assert_eq!(got.event().session_id.as_str(), id.to_string());
+            assert_eq!(got.path, format!("/base/some-object/{nonce}{suffix}"));
+        }
     }
 
     async fn counts(&self, done: impl Fn(&Counts) -> bool) -> Counts {
@@ -211,7 +215,7 @@ async fn a_session_whose_answer_was_lost_is_named_by_its_event() {
 
 #[tokio::test]
 async fn the_setting_beforeanswer_lets_the_event_overtake_the_201() {
-    let before = Notifications { before_answer: true, ..Notifications::default() };
+    let before = Notifications { quirks: [Quirk::BeforeAnswer].into(), ..Notifications::default() };
     let stage = Stage::notifications(Generation::V0_10, before).await;
     let (nonce, _) = stage.create().await;
     assert_eq!(stage.receiver.got(&nonce).len(), 1, "it is there when the 201 is");
@@ -233,7 +237,7 @@ async fn lost_events_are_counted_and_do_not_come() {
 
 #[tokio::test]
 async fn doubled_events_are_duplicates_and_reordered_ones_stale_to_the_receiver() {
-    let both = Notifications { duplicate: true, reorder: true, ..Notifications::default() };
+    let both = Notifications { quirks: [Quirk::Duplicate, Quirk::Reorder].into(), ..Notifications::default() };
     let stage = Stage::notifications(Generation::V0_10, both).await;
     let (nonce, id) = stage.create().await;
     stage.terminate(id);
@@ -285,10 +289,8 @@ async fn each_secret_is_answered_as_the_receiver_answers_to_it() {
 #[tokio::test]
 async fn the_forms_that_are_off_the_documents_are_read_too() {
     let odd = Notifications {
-        plain_content_type: true,
         event_type: EventType::TestDefinitions,
-        flat: true,
-        bare: true,
+        quirks: [Quirk::PlainContentType, Quirk::Flat, Quirk::Bare].into(),
         ..Notifications::default()
     };
     for generation in SPOKEN {
@@ -330,4 +332,24 @@ async fn a_receiver_that_is_not_there_is_counted_and_a_reset_begins_anew() {
     stage.admin.reset().await;
     assert_eq!(stage.admin.notifications(), Counts::default());
     assert!(stage.simulator.url().starts_with("http://127.0.0.1:"));
+}
+
+#[tokio::test]
+async fn an_https_receiver_is_told_only_if_its_certificate_is_trusted() {
+    for trusted in [true, false] {
+        let (receiver, ca) = Receiver::start_with_tls().await;
+        let stage = Stage::with(Generation::V0_10, Settings::default(), receiver, trusted.then_some(ca)).await;
+        let url = stage.receiver.expect("n", Generation::V0_10, Some(SECRET)).replace("http://", "https://");
+        stage.create_with(&url).await.unwrap();
+        let counts = stage.counts(|counts| counts.accepted + counts.unanswered == 1).await;
+        assert_eq!((counts.accepted == 1, stage.receiver.got("n").len() == 1), (trusted, trusted));
+    }
+}
+
+#[tokio::test]
+async fn certificates_that_are_none_are_refused_at_the_start() {
+    for pem in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        let error = Simulator::builder(Clock::system()).notification_ca(pem).start().await.unwrap_err();
+        assert!(matches!(error, qos_operator::simulator::Error::NotificationCa), "{pem:?}: {error}");
+    }
 }

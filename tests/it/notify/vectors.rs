@@ -1,6 +1,7 @@
 //! Runs the vectors of kind `notification` through the receiver's core.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use axum::http::{HeaderMap, Method};
@@ -32,15 +33,15 @@ pub(crate) fn run_notification_vector(vector: &Value) -> Result<(), String> {
                     Effect::Stale => "stale",
                 });
             }
-            printed.push_str(&format!("{verdict:?}"));
+            write!(printed, "{verdict:?}").unwrap();
         }
         json!({ "statuses": statuses, "effects": effects })
     } else {
         let (_, verdict) = deliver(&input["request"], &attempts, limit)?;
-        printed.push_str(&format!("{verdict:?}"));
+        write!(printed, "{verdict:?}").unwrap();
         describe(&verdict)
     };
-    printed.push_str(&format!("{attempts:?}"));
+    write!(printed, "{attempts:?}").unwrap();
     for secret in vector["mustNotAppear"].as_array().into_iter().flatten() {
         let secret = secret.as_str().ok_or("mustNotAppear holds something that is no text")?;
         if printed.contains(secret) {
@@ -48,9 +49,10 @@ pub(crate) fn run_notification_vector(vector: &Value) -> Result<(), String> {
         }
     }
     let also = vector["mayAlso"].as_array().into_iter().flatten();
-    match std::iter::once(&vector["expect"]).chain(also).any(|expected| holds(&outcome, expected)) {
-        true => Ok(()),
-        false => Err(format!("it was {outcome}, not {}", vector["expect"])),
+    if std::iter::once(&vector["expect"]).chain(also).any(|expected| holds(&outcome, expected)) {
+        Ok(())
+    } else {
+        Err(format!("it was {outcome}, not {}", vector["expect"]))
     }
 }
 

@@ -135,11 +135,13 @@ async fn advance(State(admin): State<Admin>, body: axum::body::Bytes) -> Respons
     }
 }
 
-/// Settings without the subscribers, whose identifiers are personal.
+/// Settings without those whose identifiers are personal.
 fn shown(settings: &Settings) -> Response {
     let mut body = json!(settings);
     if let Some(fields) = body.as_object_mut() {
-        fields.remove("subscribers");
+        for personal in ["subscribers", "devicesWithoutService", "restrictedProfiles"] {
+            fields.remove(personal);
+        }
     }
     Json(body).into_response()
 }

@@ -24,8 +24,12 @@ pub enum Target {
     Delete,
     /// `extendQosSessionDuration`
     Extend,
+    /// `retrieveSessionsByDevice`
+    RetrieveSessions,
     /// `getQosProfiles` and `getQosProfile`
     Profiles,
+    /// `retrieveQoSProfiles`
+    RetrieveProfiles,
 }
 
 impl Target {
@@ -36,7 +40,9 @@ impl Target {
             Self::Get => operation == Operation::Get,
             Self::Delete => operation == Operation::Delete,
             Self::Extend => operation == Operation::Extend,
+            Self::RetrieveSessions => operation == Operation::RetrieveSessions,
             Self::Profiles => operation == Operation::Profiles,
+            Self::RetrieveProfiles => operation == Operation::RetrieveProfiles,
         }
     }
 }

@@ -119,6 +119,11 @@ impl Admin {
         self.api.clock.now()
     }
 
+    /// When the next session changes by itself, or the next late call takes effect; none: nothing is to come.
+    pub fn next_change(&self) -> Option<Timestamp> {
+        self.with(|provider, _| provider.next_change())
+    }
+
     /// The settings.
     pub fn settings(&self) -> Settings {
         self.with(|provider, _| provider.settings.clone())

@@ -1,12 +1,14 @@
 //! What can be set, at the start and by the admin API while it runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::device::Subscriber;
+use super::device::{Kind, Subscriber};
 use super::events;
+use super::generation::Generation;
+use crate::private::Private;
 
 /// By which rules the provider behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -18,13 +20,13 @@ pub enum Mode {
     Life,
 }
 
-/// Whose form of the API version 0.10 is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+/// Whose form of the API is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum Flavour {
     /// Telefónica Open Gateway: errors without `status`, codes of their own, profiles listed as names.
     Telefonica,
-    /// CAMARA release v0.10.1.
+    /// CAMARA's own.
     Camara,
 }
 
@@ -120,6 +122,97 @@ impl Profile {
     }
 }
 
+/// What becomes of new sessions of one profile; what is left out is as in the settings of the same name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Course {
+    /// How long a new session is REQUESTED.
+    pub requested_delay_seconds: Option<i64>,
+    /// What becomes of it then.
+    pub requested_outcome: Option<RequestedOutcome>,
+    /// Granted instead of the duration asked for.
+    pub granted_seconds: Option<i64>,
+}
+
+impl Course {
+    fn sane(&self) -> bool {
+        self.requested_delay_seconds.is_none_or(sane) && self.granted_seconds.is_none_or(|granted| granted >= 1 && sane(granted))
+    }
+}
+
+/// More than any clock's calendar needs, and far from an overflow.
+fn sane(seconds: i64) -> bool {
+    (0..=1_000_000_000).contains(&seconds)
+}
+
+/// The code for a duration outside the profile's limits from 0.11 on, where the documents disagree with their own tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DurationCode {
+    /// `QUALITY_ON_DEMAND.DURATION_OUT_OF_RANGE`, as the OpenAPI documents have it.
+    DurationOutOfRange,
+    /// `INVALID_ARGUMENT`, as the releases' own test definitions have it.
+    InvalidArgument,
+}
+
+/// Ways in which some provider leaves the specification. Each is off unless it is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Quirk {
+    /// No `qosStatus` in answers.
+    MissingStatus,
+    /// `startedAt` and `expiresAt` also while REQUESTED, from 0.11 on.
+    RequestedTimes,
+    /// Times in epoch seconds from 0.11 on.
+    EpochTimes,
+    /// Times as RFC 3339 up to 0.10.
+    TextTimes,
+    /// Numbers in answers as text.
+    TextNumbers,
+    /// Fields that no document has.
+    UnknownFields,
+    /// `qosStatus`, `statusInfo` and a profile's `status` have values that no document has.
+    UnknownValues,
+    /// `null` for optional fields that would be left out.
+    Nulls,
+    /// GET answers with another device and server than the session's.
+    ForeignFields,
+    /// Callback secrets are repeated in answers.
+    SecretsEchoed,
+    /// The event of a network termination goes out only when the retention ends.
+    LateTerminationEvent,
+    /// An extend within 20 s of the end answers 404.
+    NearEndNotExtended,
+    /// An extend of a session that has its longest duration answers 400 OUT_OF_RANGE.
+    ExtendAtMaximumRefused,
+    /// The `code` of an error is its status as text: `"404"`.
+    NumericCode,
+    /// Errors have no `code`.
+    MissingCode,
+    /// A conflict has the code ALREADY_EXISTS.
+    AlreadyExists,
+    /// A conflict has the code INCOMPATIBLE_STATE.
+    IncompatibleState,
+    /// The message of a conflict says until when the other session lasts.
+    ConflictTime,
+    /// A creation answers 201 with an empty body and a `Location`.
+    EmptyCreated,
+    /// A creation answers 200.
+    CreatedAsOk,
+    /// A deletion answers 200 with an empty object.
+    DeletedAsOk,
+    /// A `sink` with http is taken from 1.1 on.
+    HttpSinks,
+    /// A malformed session id answers 404 from 0.10 on.
+    MalformedIdNotFound,
+    /// Device identifiers that are not supported answer 400 from 0.11 on.
+    UnsupportedAsInvalid,
+    /// An expired token has the code AUTHENTICATION_REQUIRED in 0.11 and 1.0.
+    AuthenticationRequired,
+    /// Another client's, or subject's, session has the code INVALID_TOKEN_CONTEXT in 0.11.
+    ForeignTokenContext,
+}
+
 /// The operations of the API, by their `operationId`s in the specification, shortened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -132,8 +225,12 @@ pub enum Operation {
     Delete,
     /// `extendQosSessionDuration`
     Extend,
+    /// `retrieveSessionsByDevice`
+    RetrieveSessions,
     /// `getQosProfiles` and `getQosProfile`
     Profiles,
+    /// `retrieveQoSProfiles`
+    RetrieveProfiles,
     /// A path or method that the API does not have.
     Unknown,
 }
@@ -144,7 +241,9 @@ pub enum Operation {
 pub struct Settings {
     /// By which rules the provider behaves.
     pub mode: Mode,
-    /// Whose form of the API is spoken.
+    /// Which generation the API speaks under its own base path; all others are served beside it.
+    pub generation: Generation,
+    /// Whose form of it.
     pub flavour: Flavour,
     /// How long a new session is REQUESTED; 0: the 201 says AVAILABLE.
     pub requested_delay_seconds: i64,
@@ -153,6 +252,15 @@ pub struct Settings {
     /// How long a session that the network ended is kept, readable as UNAVAILABLE and still holding its flow (specification: at
     /// least 360).
     pub retention_seconds: i64,
+    /// Added to it, from 0 up to this many seconds, differently for each session.
+    pub retention_spread_seconds: i64,
+    /// The same for API version 0.9, which knows no such rule. 0.8 keeps none.
+    #[serde(rename = "retentionSecondsV0_9")]
+    pub retention_seconds_v0_9: i64,
+    /// The 201 of 1.2-rc says UNAVAILABLE already: the network refuses at once.
+    pub unavailable_at_once: bool,
+    /// What differs from these settings for new sessions of a profile, by its name.
+    pub courses: BTreeMap<String, Course>,
     /// How long an expired session stays readable as UNAVAILABLE; it no longer holds its flow.
     pub expired_kept_seconds: i64,
     /// How long a deleted session stays readable as UNAVAILABLE, as in some reading of the specification.
@@ -167,14 +275,38 @@ pub struct Settings {
     pub overlap: Overlap,
     /// The profiles offered; the whole list is replaced.
     pub profiles: Vec<Profile>,
+    /// Further fields of a profile's object, by its name.
+    pub profile_details: BTreeMap<String, Map<String, Value>>,
     /// The form of a profile in the answers.
     pub profile_bodies: ProfileBodies,
     /// Subscribers with several identifiers; the whole list is replaced.
     pub subscribers: Vec<Subscriber>,
-    /// Whether devices that are no subscriber's are refused with 400.
+    /// Whether devices that are no subscriber's are refused.
     pub known_devices_only: bool,
+    /// Identifiers that the provider cannot use; from 1.0 on `networkAccessIdentifier` is one in any case.
+    pub unsupported_identifiers: BTreeSet<Kind>,
+    /// Phone numbers whose devices the service is not for; the whole list is replaced.
+    pub devices_without_service: Vec<Private<String>>,
+    /// Profiles that are only for some devices, with their phone numbers; any other profile is for all.
+    pub restricted_profiles: BTreeMap<String, Vec<Private<String>>>,
     /// Status for a session of another client: 403 or 404.
     pub foreign_session_status: u16,
+    /// How long after its creation a session appears in `retrieve-sessions`.
+    pub list_lag_seconds: i64,
+    /// `{}` is refused by `retrieve-sessions` of 0.11 and 1.0 with 400 even where the token names the device, as their own tests want it.
+    pub refuse_empty_lookup: bool,
+    /// `sinkCredential` is repeated in answers; in 1.2-rc without its writeOnly fields.
+    pub echo_sink_credential: bool,
+    /// Whether `sinkCredential` may be PRIVATE_KEY_JWT in 1.2-rc.
+    pub private_key_jwt: bool,
+    /// The code for a duration outside the profile's limits from 0.11 on.
+    pub duration_code: DurationCode,
+    /// How many requests a client may make in a minute before it gets 429 TOO_MANY_REQUESTS (from 0.11 on).
+    pub requests_per_minute: Option<usize>,
+    /// How many sessions a client may have in effect before a creation gets 429 QUOTA_EXCEEDED (from 0.11 on).
+    pub session_quota: Option<usize>,
+    /// Ways in which the provider leaves the specification.
+    pub quirks: BTreeSet<Quirk>,
     /// GET answers 200 with some session's fields for an id that does not exist.
     pub any_id_found: bool,
     /// Added to every time in an answer: a provider whose clock is ahead (or, below 0, behind).
@@ -201,10 +333,15 @@ impl Default for Settings {
         };
         Self {
             mode: Mode::Life,
+            generation: Generation::V0_10,
             flavour: Flavour::Telefonica,
             requested_delay_seconds: 0,
             requested_outcome: RequestedOutcome::Available,
             retention_seconds: 360,
+            retention_spread_seconds: 0,
+            retention_seconds_v0_9: 0,
+            unavailable_at_once: false,
+            courses: BTreeMap::new(),
             expired_kept_seconds: 0,
             deleted_kept_seconds: 0,
             granted_seconds: None,
@@ -212,10 +349,22 @@ impl Default for Settings {
             extend_cap_seconds: 86_400,
             overlap: Overlap::Enforced,
             profiles: ["QOS_E", "QOS_S", "QOS_M", "QOS_L"].map(profile).to_vec(),
+            profile_details: BTreeMap::new(),
             profile_bodies: ProfileBodies::Documented,
             subscribers: Vec::new(),
             known_devices_only: false,
+            unsupported_identifiers: BTreeSet::new(),
+            devices_without_service: Vec::new(),
+            restricted_profiles: BTreeMap::new(),
             foreign_session_status: 403,
+            list_lag_seconds: 0,
+            refuse_empty_lookup: false,
+            echo_sink_credential: false,
+            private_key_jwt: false,
+            duration_code: DurationCode::DurationOutOfRange,
+            requests_per_minute: None,
+            session_quota: None,
+            quirks: BTreeSet::new(),
             any_id_found: false,
             clock_skew_seconds: 0,
             operations_off: BTreeMap::new(),
@@ -257,13 +406,35 @@ impl Settings {
         Ok(merged)
     }
 
+    /// Whether the provider has this quirk.
+    pub fn has(&self, quirk: Quirk) -> bool {
+        self.quirks.contains(&quirk)
+    }
+
+    /// The profile of this name.
+    pub fn profile(&self, name: &str) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.name == name)
+    }
+
+    /// What becomes of new sessions of this profile.
+    pub(super) fn course(&self, profile: &str) -> Course {
+        let own = self.courses.get(profile).copied().unwrap_or_default();
+        Course {
+            requested_delay_seconds: own.requested_delay_seconds.or(Some(self.requested_delay_seconds)),
+            requested_outcome: own.requested_outcome.or(Some(self.requested_outcome)),
+            granted_seconds: own.granted_seconds.or(self.granted_seconds),
+        }
+    }
+
     /// Refuses values that make no sense.
     pub fn check(&self) -> Result<(), Invalid> {
-        // More than any clock's calendar needs, and far from an overflow.
-        let sane = |seconds: i64| (0..=1_000_000_000).contains(&seconds);
         let rules = [
             ("requestedDelaySeconds", "0 or more", sane(self.requested_delay_seconds)),
             ("retentionSeconds", "0 or more", sane(self.retention_seconds)),
+            ("retentionSpreadSeconds", "0 or more", sane(self.retention_spread_seconds)),
+            ("retentionSecondsV0_9", "0 or more", sane(self.retention_seconds_v0_9)),
+            ("listLagSeconds", "0 or more", sane(self.list_lag_seconds)),
+            ("courses", "a map of profiles to spans of 0 or more (granted: 1 or more)", self.courses.values().all(Course::sane)),
             ("expiredKeptSeconds", "0 or more", sane(self.expired_kept_seconds)),
             ("deletedKeptSeconds", "0 or more", sane(self.deleted_kept_seconds)),
             ("leakGraceSeconds", "0 or more", sane(self.leak_grace_seconds)),

@@ -68,3 +68,74 @@ pub struct Transition {
     /// Why, where the generation says so.
     pub info: Option<StatusInfo>,
 }
+
+/// What can happen to a session, as far as events go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// The 201 already said AVAILABLE.
+    BornAvailable,
+    /// It became AVAILABLE later.
+    Available,
+    /// Its duration ran out.
+    Expired,
+    /// The network ended it, or could not provide it.
+    Terminated,
+    /// Its client deleted it while it was AVAILABLE. Of one that was REQUESTED nothing is told (a choice: no source says).
+    Deleted,
+}
+
+impl Change {
+    /// What is told of it in `generation`; none: nothing.
+    ///
+    /// 0.8 knows only the end of a session (`SESSION_TERMINATED`); DELETE_REQUESTED, and AVAILABLE beside a 201 that says so, came
+    /// with 0.10 (`createSession`, `deleteSession`).
+    pub(super) fn told(self, generation: Generation) -> Option<(EventStatus, Option<StatusInfo>)> {
+        use EventStatus::{Available, Unavailable};
+        let (since, status, info) = match self {
+            Self::BornAvailable => (Generation::V0_10, Available, None),
+            Self::Available => (Generation::V0_9, Available, None),
+            Self::Expired => (Generation::V0_8, Unavailable, Some(StatusInfo::DurationExpired)),
+            Self::Terminated => (Generation::V0_8, Unavailable, Some(StatusInfo::NetworkTerminated)),
+            Self::Deleted => (Generation::V0_10, Unavailable, Some(StatusInfo::DeleteRequested)),
+        };
+        (generation >= since).then_some((status, info))
+    }
+}
+
+/// How many transitions wait for the sender at most; the oldest are dropped beyond it.
+const KEPT: usize = 100_000;
+
+/// Adds `more` to those that wait.
+pub(super) fn collect(waiting: &mut Vec<Transition>, more: &mut Vec<Transition>) {
+    waiting.append(more);
+    waiting.drain(..waiting.len().saturating_sub(KEPT));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_a_change_grew_with_the_generations() {
+        use Change::{Available, BornAvailable, Deleted, Expired, Terminated};
+        let told = |change: Change| Generation::ALL.map(|generation| change.told(generation).is_some());
+        assert_eq!(told(BornAvailable), [false, false, true, true, true, true, true]);
+        assert_eq!(told(Available), [false, true, true, true, true, true, true]);
+        assert_eq!(told(Expired), [true; 7]);
+        assert_eq!(told(Terminated), [true; 7]);
+        assert_eq!(told(Deleted), [false, false, true, true, true, true, true]);
+    }
+
+    #[test]
+    fn more_transitions_than_are_kept_push_out_the_oldest() {
+        let one = |second| Transition {
+            session_id: Uuid::nil(),
+            at: Timestamp::from_second(second).unwrap(),
+            status: EventStatus::Available,
+            info: None,
+        };
+        let mut waiting = vec![one(0)];
+        collect(&mut waiting, &mut (1..=i64::try_from(KEPT).unwrap()).map(one).collect());
+        assert_eq!((waiting.len(), waiting[0]), (KEPT, one(1)));
+    }
+}

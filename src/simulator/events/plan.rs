@@ -29,11 +29,23 @@ pub struct Counts {
     pub withheld: u64,
 }
 
-/// An event on its way: the change, who is told, and the event's own name.
+/// A change that is to be told.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    /// To whom.
+    pub(super) target: NotifyTarget,
+    /// The change.
+    pub(super) transition: Transition,
+    /// The session's URL.
+    pub(super) source: String,
+}
+
+/// An event on its way.
 #[derive(Clone, Debug)]
 pub(super) struct Notice {
-    pub(super) target: NotifyTarget,
-    pub(super) transition: Transition,
+    /// What it tells.
+    pub(super) told: Told,
+    /// The event's own name.
     pub(super) id: Uuid,
     /// When it is due.
     pub(super) due: Timestamp,
@@ -59,22 +71,16 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// What is to be sent because of `transition`, in order. `chance` gives a number from 0 to 1.
-    pub(super) fn notices(
-        &mut self,
-        target: NotifyTarget,
-        transition: Transition,
-        settings: &mut Settings,
-        chance: impl FnMut() -> f64,
-    ) -> Vec<Notice> {
-        let session = transition.session_id;
-        let first = transition.status == EventStatus::Available;
+    /// What is to be sent because of a change, in order. `chance` gives a number from 0 to 1.
+    pub(super) fn notices(&mut self, told: Told, settings: &mut Settings, chance: impl FnMut() -> f64) -> Vec<Notice> {
+        let (session, at) = (told.transition.session_id, told.transition.at);
+        let first = told.transition.status == EventStatus::Available;
         let mut notices = Vec::new();
         if settings.loses(chance) {
             self.counts.lost += 1;
         } else {
-            let due = crate::simulator::session::seconds_later(transition.at, settings.delay_seconds);
-            let notice = Notice { target, transition, id: Uuid::new_v4(), due };
+            let due = crate::simulator::session::seconds_later(at, settings.delay_seconds);
+            let notice = Notice { told, id: Uuid::new_v4(), due };
             notices = vec![notice; if settings.has(Quirk::Duplicate) { 2 } else { 1 }];
         }
         if first && settings.has(Quirk::Reorder) {
@@ -127,13 +133,14 @@ mod tests {
         }
     }
 
-    fn change(status: EventStatus) -> Transition {
-        Transition { session_id: Uuid::nil(), at: Timestamp::UNIX_EPOCH, status, info: None }
+    fn change(status: EventStatus) -> Told {
+        let transition = Transition { session_id: Uuid::nil(), at: Timestamp::UNIX_EPOCH, status, info: None };
+        Told { target: target(Generation::V1_1, None), transition, source: String::new() }
     }
 
     fn planned(plan: &mut Plan, status: EventStatus, settings: &mut Settings) -> Vec<(EventStatus, Uuid)> {
-        let notices = plan.notices(target(Generation::V1_1, None), change(status), settings, || 0.5);
-        notices.into_iter().map(|notice| (notice.transition.status, notice.id)).collect()
+        let notices = plan.notices(change(status), settings, || 0.5);
+        notices.into_iter().map(|notice| (notice.told.transition.status, notice.id)).collect()
     }
 
     fn statuses(notices: &[(EventStatus, Uuid)]) -> Vec<EventStatus> {
@@ -173,7 +180,7 @@ mod tests {
     #[test]
     fn a_delay_is_counted_from_the_change() {
         let mut settings = Settings { delay_seconds: 7, ..Settings::default() };
-        let notices = Plan::default().notices(target(Generation::V0_8, None), change(Unavailable), &mut settings, || 0.5);
+        let notices = Plan::default().notices(change(Unavailable), &mut settings, || 0.5);
         assert_eq!(notices[0].due.as_second(), 7);
     }
 

@@ -12,13 +12,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::plan::{Counts, Notice, Plan, Sent};
+use super::plan::{Counts, Notice, Plan, Sent, Told};
 use super::settings::{Quirk, Settings};
 use super::shape;
 use crate::clock::{Clock, later};
 use crate::simulator::Error;
+use crate::simulator::generation::Dialect;
 use crate::simulator::provider::Provider;
+use crate::simulator::routes::beside;
 use crate::simulator::server::Api;
+use crate::simulator::transition::NotifyTarget;
 
 /// How long a receiver has to answer, in real time.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,8 +39,6 @@ pub(in crate::simulator) struct Events {
     state: Mutex<State>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
-    /// The URL under which sessions are, for an event's `source`.
-    base_url: String,
 }
 
 #[derive(Debug, Default)]
@@ -51,11 +52,7 @@ struct State {
 
 impl Events {
     /// A sender. `ca` are further certificates in PEM that receivers' are checked against.
-    pub(in crate::simulator) fn new(
-        base_url: String,
-        ca: Option<&[u8]>,
-        shutdown: CancellationToken,
-    ) -> Result<Arc<Self>, Error> {
+    pub(in crate::simulator) fn new(ca: Option<&[u8]>, shutdown: CancellationToken) -> Result<Arc<Self>, Error> {
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("qod-simulator/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -79,7 +76,6 @@ impl Events {
             state: Mutex::new(State::default()),
             tasks: TaskTracker::new(),
             shutdown,
-            base_url,
         }))
     }
 
@@ -101,20 +97,17 @@ impl Events {
 
     /// Sends the events of the changes that the provider has to tell. What comes back is done at once, or, with the setting
     /// `beforeAnswer`, when all of them are answered. They are sent whether or not somebody waits for that.
-    pub(in crate::simulator) fn tell(
-        self: &Arc<Self>,
-        provider: &mut Provider,
-        clock: &Clock,
-    ) -> impl Future<Output = ()> + use<> {
+    pub(in crate::simulator) fn tell(self: &Arc<Self>, provider: &mut Provider, api: &Api) -> impl Future<Output = ()> + use<> {
         let mut notices = Vec::new();
-        for transition in provider.take_transitions() {
-            if let Some(target) = provider.notify_target(transition.session_id) {
-                let mut state = self.state.lock();
-                notices.extend(state.plan.notices(target, transition, &mut provider.settings.notifications, rand::random));
-            }
+        let own = provider.dialect();
+        for (transition, target) in provider.take_transitions() {
+            let source = api.session_url(&target, own, transition.session_id);
+            let told = Told { target, transition, source };
+            let mut state = self.state.lock();
+            notices.extend(state.plan.notices(told, &mut provider.settings.notifications, rand::random));
         }
         let (settings, skew) = (&provider.settings.notifications, provider.settings.clock_skew_seconds);
-        let ends = self.send(notices, (settings, skew), clock);
+        let ends = self.send(notices, (settings, skew), &api.clock);
         let wait = settings.has(Quirk::BeforeAnswer);
         async move {
             if wait {
@@ -137,7 +130,7 @@ impl Events {
             let (previous, epoch) = {
                 let mut state = self.state.lock();
                 state.under_way.retain(|_, end| !over(end));
-                (state.under_way.insert(notice.transition.session_id, end), state.epoch)
+                (state.under_way.insert(notice.told.transition.session_id, end), state.epoch)
             };
             let (events, settings, clock) = (Arc::clone(self), settings.clone(), clock.clone());
             self.tasks.spawn(async move {
@@ -168,12 +161,12 @@ impl Events {
             let _ = previous.await;
         }
         let Ok(_permit) = self.permits.acquire().await else { return };
-        if !self.note(epoch, |plan| plan.admits(&notice.target, clock.now())).unwrap_or(true) {
+        if !self.note(epoch, |plan| plan.admits(&notice.told.target, clock.now())).unwrap_or(true) {
             return;
         }
         let sent = self.post(&notice, (settings, skew)).await;
-        self.note(epoch, |plan| plan.sent(&notice.target, sent));
-        let (session, generation) = (notice.transition.session_id, notice.target.generation);
+        self.note(epoch, |plan| plan.sent(&notice.told.target, sent));
+        let (session, generation) = (notice.told.transition.session_id, notice.told.target.generation);
         match sent {
             Sent::Answered(status) => tracing::info!(%session, ?generation, status, "notification"),
             Sent::Unanswered => tracing::info!(%session, ?generation, "notification without an answer"),
@@ -182,10 +175,9 @@ impl Events {
 
     /// One attempt.
     async fn post(&self, notice: &Notice, (settings, skew): (&Settings, i64)) -> Sent {
-        let Notice { target, transition, id, .. } = notice;
-        let source = format!("{}/sessions/{}", self.base_url, transition.session_id);
+        let Notice { told: Told { target, transition, source }, id, .. } = notice;
         let time = later(transition.at, SignedDuration::from_secs(skew));
-        let Some(notification) = shape::notification(target, transition, (*id, &source, time), target.token.as_ref(), settings)
+        let Some(notification) = shape::notification(target, transition, (*id, source, time), target.token.as_ref(), settings)
         else {
             return Sent::Unanswered;
         };
@@ -231,12 +223,20 @@ pub(in crate::simulator) async fn run(api: Arc<Api>, shutdown: CancellationToken
 }
 
 impl Api {
+    /// The URL of a session as its client knows it: in the API's own place where that speaks the client's form of the API, otherwise in
+    /// the place beside it.
+    fn session_url(&self, target: &NotifyTarget, own: Dialect, id: Uuid) -> String {
+        let dialect = Dialect { generation: target.generation, flavour: target.flavour };
+        let path = if dialect == own { self.mounts.sessions().to_owned() } else { beside(dialect).0 };
+        format!("http://{}{path}/sessions/{id}", self.address)
+    }
+
     /// Lets time pass up to now and sends the events of it; says when the next change is due.
     fn send_events(&self) -> Option<Timestamp> {
         let mut provider = self.provider.lock();
         let now = self.clock.now();
         provider.advance(now);
-        drop(self.events.tell(&mut provider, &self.clock));
+        drop(self.events.tell(&mut provider, self));
         provider.next_change()
     }
 }

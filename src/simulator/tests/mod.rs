@@ -4,6 +4,7 @@ mod admin;
 mod api;
 mod faults;
 mod raw;
+mod scenarios;
 
 use k8s_openapi::jiff::SignedDuration;
 use reqwest::{Method, RequestBuilder};

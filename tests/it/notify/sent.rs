@@ -9,17 +9,20 @@ use qos_operator::qod::Generation;
 use qos_operator::simulator::events::Counts;
 use qos_operator::simulator::events::settings::{Authorization, EventType, Quirk, Settings as Notifications};
 use qos_operator::simulator::faults::{Fault, Target, What};
-use qos_operator::simulator::settings::{Flavour, RequestedOutcome, Settings};
+use qos_operator::simulator::generation as spoken;
+use qos_operator::simulator::settings::{self as simulator, Flavour, RequestedOutcome, Settings};
 use qos_operator::simulator::{Admin, DEFAULT_TOKEN, Selection, Simulator};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::receiver::Receiver;
 
+/// Beyond every session of these tests.
+const FAR: &str = "2100-01-01T00:00:00Z";
 const SECRET: &str = "n3mZ0q2Jr8vK5tYx1LwB7dPfHs4GcUaE";
 
 /// A simulator, a receiver, and a client that speaks one generation.
-pub(super) struct Stage {
+struct Stage {
     simulator: Simulator,
     admin: Admin,
     receiver: Receiver,
@@ -34,8 +37,9 @@ impl Stage {
         Self::with(generation, settings, Receiver::start().await, None).await
     }
 
-    pub(super) async fn with(generation: Generation, settings: Settings, receiver: Receiver, ca: Option<String>) -> Self {
-        let settings = Settings { flavour: Flavour::Camara, ..settings };
+    async fn with(generation: Generation, settings: Settings, receiver: Receiver, ca: Option<String>) -> Self {
+        // The receivers of most tests have no TLS.
+        let settings = Settings { flavour: Flavour::Camara, quirks: [simulator::Quirk::HttpSinks].into(), ..settings };
         let mut builder = Simulator::builder(Clock::system()).settings(settings);
         if let Some(ca) = ca {
             builder = builder.notification_ca(ca);
@@ -43,7 +47,7 @@ impl Stage {
         let simulator = builder.start().await.unwrap();
         let admin = simulator.admin();
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
-        let base = simulator.url();
+        let base = simulator.url_of(simulated(generation));
         Self { simulator, admin, receiver, http, generation, base, number: 0.into() }
     }
 
@@ -59,11 +63,19 @@ impl Stage {
     }
 
     /// The session; none where the connection broke.
-    pub(super) async fn create_with(&self, url: &str) -> Option<Uuid> {
+    async fn create_with(&self, url: &str) -> Option<Uuid> {
+        self.create_in(self.generation, url).await
+    }
+
+    /// The same, with the body of another generation.
+    async fn create_in(&self, form: Generation, url: &str) -> Option<Uuid> {
         let number = self.number.replace(self.number.get() + 1);
-        let body = order(self.generation, &format!("+4477009001{number:02}"), url);
-        let answer =
-            self.http.post(format!("{}/sessions", self.base)).bearer_auth(DEFAULT_TOKEN).json(&body).send().await.ok()?;
+        self.post(&order(form, &format!("+4477009001{number:02}"), url)).await
+    }
+
+    async fn post(&self, body: &Value) -> Option<Uuid> {
+        let request = self.http.post(format!("{}/sessions", self.base)).bearer_auth(DEFAULT_TOKEN);
+        let answer = request.json(body).send().await.ok()?;
         let status = answer.status();
         let told: Value = answer.json().await.unwrap();
         assert_eq!(status, 201, "{told}");
@@ -92,6 +104,7 @@ impl Stage {
         assert_eq!(self.receiver.got(nonce).len(), expected.len(), "one too many");
         let said: Vec<String> = got.iter().map(super::receiver::Got::says).collect();
         assert_eq!(said, expected, "{:?}", self.generation);
+        // 0.8 appends to the URL.
         let suffix = if self.generation == Generation::V0_8 { "/notifications" } else { "" };
         for got in got {
             assert_eq!(got.event().session_id.as_str(), id.to_string());
@@ -113,62 +126,97 @@ impl Stage {
 
 /// The body of a creation, as the generation has it.
 fn order(generation: Generation, phone: &str, url: &str) -> Value {
-    let _ = generation;
-    json!({
-        "device": {"phoneNumber": phone}, "applicationServer": {"ipv4Address": "198.51.100.10"}, "qosProfile": "QOS_E",
-        "duration": 600, "webhook": {"notificationUrl": url, "notificationAuthToken": SECRET},
-    })
+    let mut body = if generation == Generation::V0_8 {
+        json!({"ueId": {"msisdn": phone}, "asId": {"ipv4addr": "198.51.100.10"}, "qos": "QOS_E", "duration": 600})
+    } else {
+        json!({
+            "device": {"phoneNumber": phone}, "applicationServer": {"ipv4Address": "198.51.100.10"}, "qosProfile": "QOS_E",
+            "duration": 600,
+        })
+    };
+    let callback = match generation {
+        Generation::V0_8 => json!({"notificationUrl": url, "notificationAuthToken": SECRET}),
+        Generation::V0_9 | Generation::V0_10 => json!({"webhook": {"notificationUrl": url, "notificationAuthToken": SECRET}}),
+        _ => json!({"sink": url, "sinkCredential": {
+            "credentialType": "ACCESSTOKEN", "accessToken": SECRET, "accessTokenType": "bearer",
+            "accessTokenExpiresUtc": FAR,
+        }}),
+    };
+    body.as_object_mut().unwrap().extend(callback.as_object().unwrap().clone());
+    body
+}
+
+/// The simulator's own name for a generation.
+fn simulated(generation: Generation) -> spoken::Generation {
+    spoken::Generation::ALL.into_iter().find(|own| own.name() == generation.as_str()).unwrap()
 }
 
 /// The generations that the simulator speaks.
-const SPOKEN: [Generation; 1] = [Generation::V0_10];
+const SPOKEN: [Generation; 7] = Generation::ALL;
 
 #[tokio::test]
 async fn a_session_s_beginning_and_each_kind_of_end_are_told_once() {
     for generation in SPOKEN {
         let stage = Stage::new(generation, Settings::default()).await;
-        let born = generation >= Generation::V0_10;
-        let with = |end: &'static str| if born { vec!["AVAILABLE", end] } else { vec![end] };
+        // What a 201 that says AVAILABLE, and a DELETE, are followed by came with 0.10; 0.8 gives no reason.
+        let born = usize::from(generation >= Generation::V0_10);
+        let told = |end: &'static str| -> Vec<&'static str> {
+            match generation {
+                Generation::V0_8 => vec!["UNAVAILABLE"],
+                Generation::V0_9 => vec![end],
+                _ => vec!["AVAILABLE", end],
+            }
+        };
         let (nonce, id) = stage.create().await;
         stage.terminate(id);
-        stage.says(&nonce, id, &with("UNAVAILABLE NETWORK_TERMINATED")).await;
+        stage.says(&nonce, id, &told("UNAVAILABLE NETWORK_TERMINATED")).await;
         let (deleted, deleted_id) = stage.create().await;
-        if born {
-            stage.receiver.wait(&deleted, 1).await;
-        }
+        stage.receiver.wait(&deleted, born).await;
         stage.delete(deleted_id).await;
         let (expired, expired_id) = stage.create().await;
-        if born {
-            stage.receiver.wait(&expired, 1).await;
-        }
+        stage.receiver.wait(&expired, born).await;
         stage.pass(600);
-        stage.says(&expired, expired_id, &with("UNAVAILABLE DURATION_EXPIRED")).await;
-        let told: &[&str] = if born { &["AVAILABLE", "UNAVAILABLE DELETE_REQUESTED"] } else { &[] };
-        stage.says(&deleted, deleted_id, told).await;
+        stage.says(&expired, expired_id, &told("UNAVAILABLE DURATION_EXPIRED")).await;
+        let end = told("UNAVAILABLE DELETE_REQUESTED");
+        stage.says(&deleted, deleted_id, if born == 1 { &end } else { &[] }).await;
+        for got in stage.receiver.got(&nonce) {
+            let event = got.event();
+            let source = event.source.as_ref().map(|source| source.expose().as_str());
+            // The API's own place speaks 0.10 too, and is named first.
+            let own = generation == Generation::V0_10;
+            let url = format!("{}/sessions/{id}", if own { stage.simulator.url() } else { stage.base.clone() });
+            assert_eq!(source, (born == 1).then_some(url.as_str()), "the session's URL");
+            assert_eq!(event.time.is_none() && event.event_id.is_none(), generation == Generation::V0_8);
+            assert_eq!(got.header("x-correlator").is_empty(), generation < Generation::V0_11);
+        }
     }
 }
 
 #[tokio::test]
 async fn nothing_is_told_of_what_the_documents_leave_out() {
     for generation in SPOKEN {
-        let settings = Settings { requested_delay_seconds: 10, ..Settings::default() };
+        let settings = Settings { requested_delay_seconds: 10, retention_seconds_v0_9: 360, ..Settings::default() };
         let stage = Stage::new(generation, settings).await;
+        let told: &[&str] = match generation {
+            Generation::V0_8 => &["UNAVAILABLE"],
+            _ => &["AVAILABLE", "UNAVAILABLE NETWORK_TERMINATED"],
+        };
         let (requested, requested_id) = stage.create().await;
         stage.delete(requested_id).await;
         let (nonce, id) = stage.create().await;
         stage.pass(10);
-        stage.receiver.wait(&nonce, 1).await;
         stage.terminate(id);
-        let told = ["AVAILABLE", "UNAVAILABLE NETWORK_TERMINATED"];
-        stage.says(&nonce, id, &told).await;
-        stage.delete(id).await;
+        stage.says(&nonce, id, told).await;
+        if generation > Generation::V0_8 {
+            // 0.8 keeps no session that has ended.
+            stage.delete(id).await;
+        }
         let (kept, kept_id) = stage.create().await;
         stage.pass(10);
-        stage.receiver.wait(&kept, 1).await;
         stage.terminate(kept_id);
         stage.pass(361);
-        stage.says(&kept, kept_id, &told).await;
-        assert_eq!(stage.receiver.got(&nonce).len(), 2, "a DELETE of an UNAVAILABLE session");
+        stage.says(&kept, kept_id, told).await;
+        assert_eq!(stage.receiver.got(&nonce).len(), told.len(), "a DELETE of an UNAVAILABLE session");
         assert!(stage.receiver.got(&requested).is_empty(), "a DELETE of a REQUESTED session");
     }
 }
@@ -352,4 +400,66 @@ async fn certificates_that_are_none_are_refused_at_the_start() {
         let error = Simulator::builder(Clock::system()).notification_ca(pem).start().await.unwrap_err();
         assert!(matches!(error, qos_operator::simulator::Error::NotificationCa), "{pem:?}: {error}");
     }
+}
+
+#[tokio::test]
+async fn the_forms_of_telefonica_are_read_too() {
+    use spoken::{Dialect, Generation as Spoken};
+    for (generation, dialect) in [
+        (Generation::V0_8, Dialect::telefonica(Spoken::V0_8)),
+        (Generation::V0_10, Dialect::telefonica(Spoken::V0_10)),
+        (Generation::V1_1, Dialect::telefonica(Spoken::V1_1)),
+    ] {
+        let mut stage = Stage::new(generation, Settings::default()).await;
+        stage.base = stage.simulator.url_in(dialect);
+        let nonce = "n";
+        let url = stage.receiver.expect(nonce, generation, Some(SECRET));
+        // Its 1.1 has the callback of 0.10.
+        let form = if generation == Generation::V1_1 { Generation::V0_10 } else { generation };
+        let id = stage.create_in(form, &url).await.unwrap();
+        stage.terminate(id);
+        let got = stage.receiver.wait(nonce, if generation == Generation::V0_8 { 1 } else { 2 }).await;
+        assert!(got.iter().all(|got| got.event().session_id.as_str() == id.to_string()));
+        if generation == Generation::V1_1 {
+            assert_eq!(got[0].body["type"], "org.camaraproject.qod.v0.qos-status-changed");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_has_expired_ends_the_events_from_1_0_on() {
+    for generation in [Generation::V0_11, Generation::V1_0, Generation::V1_1, Generation::V1_2] {
+        let stage = Stage::new(generation, Settings::default()).await;
+        let url = stage.receiver.expect("n", generation, Some(SECRET));
+        let mut body = order(generation, "+447700900112", &url);
+        let soon = stage.admin.now().checked_add(SignedDuration::from_secs(100)).unwrap();
+        body["sinkCredential"]["accessTokenExpiresUtc"] = json!(soon.to_string());
+        let id = stage.post(&body).await.unwrap();
+        stage.receiver.wait("n", 1).await;
+        stage.pass(101);
+        stage.terminate(id);
+        if generation == Generation::V0_11 {
+            stage.receiver.wait("n", 2).await;
+        } else {
+            let counts = stage.counts(|counts| counts.withheld == 1).await;
+            assert_eq!((counts.sent, stage.receiver.got("n").len()), (1, 1), "{generation:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_creation_that_the_network_refuses_at_once_and_a_late_event_are_told_as_set() {
+    let stage = Stage::new(Generation::V1_2, Settings { unavailable_at_once: true, ..Settings::default() }).await;
+    let (nonce, id) = stage.create().await;
+    stage.says(&nonce, id, &["UNAVAILABLE NETWORK_TERMINATED"]).await;
+    let stage = Stage::new(Generation::V1_1, Settings::default()).await;
+    stage.admin.change(|settings| drop(settings.quirks.insert(simulator::Quirk::LateTerminationEvent))).await.unwrap();
+    let (nonce, id) = stage.create().await;
+    stage.receiver.wait(&nonce, 1).await;
+    stage.terminate(id);
+    stage.pass(359);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(stage.receiver.got(&nonce).len(), 1, "not before the retention ends");
+    stage.pass(1);
+    stage.says(&nonce, id, &["AVAILABLE", "UNAVAILABLE NETWORK_TERMINATED"]).await;
 }

@@ -1,6 +1,7 @@
 //! The API over HTTP: routes, faults, and what only a gateway would answer.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -16,6 +17,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::connection::Switch;
+use super::events::Events;
 use super::faults::{Effect, What};
 use super::provider::{Answer, Call, Provider};
 use super::requests::{Number, Request};
@@ -36,6 +38,10 @@ pub(super) struct Api {
     pub(super) mounts: Mounts,
     /// The time of everything.
     pub(super) clock: Clock,
+    /// Where the API listens.
+    pub(super) address: SocketAddr,
+    /// The sender of notifications.
+    pub(super) events: Arc<Events>,
 }
 
 type Shared = Arc<Api>;
@@ -148,14 +154,14 @@ impl Api {
             Err(response) => return Reply::Answer(*response),
         };
         match what {
-            None => self.told(number, operation, &self.perform(number, &call)),
+            None => self.told(number, operation, &self.perform(number, &call).await),
             Some(What::Refuse | What::DropBefore) => self.cut(number, operation),
             Some(What::DropAfter) => {
-                self.perform(number, &call);
+                self.perform(number, &call).await;
                 self.cut(number, operation)
             }
             Some(What::CutBody) => {
-                let answer = self.perform(number, &call);
+                let answer = self.perform(number, &call).await;
                 self.cut(number, operation);
                 cut_body(&answer)
             }
@@ -165,14 +171,14 @@ impl Api {
             }
             Some(What::Delay { before_seconds, after_seconds }) => {
                 self.pause(before_seconds).await;
-                let answer = self.perform(number, &call);
+                let answer = self.perform(number, &call).await;
                 self.pause(after_seconds).await;
                 self.told(number, operation, &answer)
             }
             Some(What::Status { status, code, body, headers, effect }) => {
                 match effect {
                     Effect::None => {}
-                    Effect::Before => drop(self.perform(number, &call)),
+                    Effect::Before => drop(self.perform(number, &call).await),
                     Effect::After => self.later(number, call, 0),
                 }
                 let body = body.or_else(|| {
@@ -216,13 +222,20 @@ impl Api {
         Ok((number, what))
     }
 
-    /// The call takes effect now.
-    fn perform(&self, number: Number, call: &Call) -> Answer {
-        let mut provider = self.provider.lock();
-        let now = self.clock.now();
-        provider.advance(now);
-        let answer = provider.perform(call, now);
-        provider.requests.took_effect(number, answer.status, answer.session);
+    /// The call takes effect now, and its events are sent.
+    async fn perform(&self, number: Number, call: &Call) -> Answer {
+        let (answer, told) = {
+            let mut provider = self.provider.lock();
+            let now = self.clock.now();
+            provider.advance(now);
+            let answer = provider.perform(call, now);
+            provider.requests.took_effect(number, answer.status, answer.session);
+            let told = self.events.tell(&mut provider, self);
+            (answer, told)
+        };
+        // The session's next change may be earlier than those before it.
+        self.events.wake();
+        told.await;
         answer
     }
 
@@ -230,6 +243,7 @@ impl Api {
     fn later(&self, number: Number, call: Call, seconds: i64) {
         let at = seconds_later(self.clock.now(), seconds);
         self.provider.lock().perform_later(call, number, at);
+        self.events.wake();
     }
 
     /// The client is told the API's own answer.

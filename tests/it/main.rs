@@ -10,6 +10,7 @@ mod field;
 mod generated;
 mod life;
 mod looks;
+mod notify;
 mod objects;
 mod provider;
 mod qod;

@@ -264,7 +264,7 @@ async fn of_several_identifiers_1_1_picks_one_and_names_it_where_1_0_matches_the
     assert_eq!(code(&stage.order_at(V0_10, two.clone()).await), (400, "INVALID_ARGUMENT"));
     let picked = stage.order_at(V1_1, two.clone()).await;
     assert_eq!((picked.0, &picked.1["device"]), (201, &json!({"phoneNumber": PHONE})));
-    stage.admin.change(|settings| drop(settings.unsupported_identifiers.insert(Kind::PhoneNumber))).await.unwrap();
+    stage.admin.change(|settings| settings.unsupported_identifiers = [Kind::PhoneNumber].into()).await.unwrap();
     let other = stage.order_at(V1_1, two).await;
     assert_eq!((other.0, &other.1["device"]), (201, &json!({"ipv6Address": "2001:db8:0:1::9"})), "as it was sent");
     assert_eq!(code(&stage.order_at(V0_10, json!({})).await), (501, "NOT_IMPLEMENTED"));

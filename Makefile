@@ -10,10 +10,10 @@ MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
 CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
-.PHONY: help build demo test check vectors model generate clean
+.PHONY: help build demo test check vectors contract conformance model generate clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the operator, the simulator and the control plane for tests
 	$(CARGO) build --locked --workspace --bins
@@ -40,6 +40,13 @@ check: ## Check form, lints, generated files and the length of files
 
 vectors: ## Run the wire vectors and print their table; QOD_VECTORS=folder runs others
 	$(CARGO) test --quiet --locked --test it qod::vectors -- --nocapture
+
+contract: ## Hold client and simulator to the official OpenAPI documents, and print the table; QOD_SPECS=folder has them
+	$(CARGO) test --quiet --locked --test it contract:: -- --nocapture
+
+conformance: ## Run schemathesis against the simulator, by the same documents; EXAMPLES=n for a longer run
+	$(CARGO) build --locked --bin qod-simulator
+	tests/conformance/run.sh
 
 model: ## Check the decision table against the large models (long; a short form is in make test)
 	MODEL=long $(CARGO) test --release --locked --lib session::model -- --nocapture

@@ -8,6 +8,7 @@
 //! | [`http`] | the rules of HTTP that both keep | nothing |
 //! | [`session`] | the `QosSession` controller; its heart, [`session::decide`], is pure | provider, API server |
 //! | [`provider`] | the `QosProvider` controller and what sessions see of it | provider, API server |
+//! | [`notify`] | what the receiver of notifications answers | nothing |
 //! | [`simulator`] | a provider to run against | its own sockets |
 //! | [`clock`] | the one place that reads the time | the system's clock |
 //! | [`operator`], [`run`], [`args`], [`crds`] | the process | all of these |
@@ -22,6 +23,7 @@ pub mod auth;
 pub mod clock;
 pub mod crds;
 pub mod http;
+pub mod notify;
 pub mod operator;
 pub mod private;
 pub mod provider;

@@ -92,6 +92,7 @@ async fn ledger(State(admin): State<Admin>, Query(query): Query<LedgerQuery>) ->
     let mut body = json!(ledger);
     body["clean"] = json!(ledger.clean());
     body["requests"] = json!(admin.request_counts());
+    body["notifications"] = json!(admin.notifications());
     Json(body).into_response()
 }
 

@@ -76,6 +76,10 @@ pub struct Args {
     #[arg(long, env = "QOD_SIMULATOR_SETTINGS", value_name = "FILE")]
     pub settings: Option<PathBuf>,
 
+    /// A PEM file of certificates to trust, besides the system's, when notifications are sent
+    #[arg(long, env = "QOD_SIMULATOR_NOTIFICATION_CA", value_name = "FILE")]
+    pub notification_ca: Option<PathBuf>,
+
     /// What is logged, for example info, debug, or `qos_operator=trace`
     #[arg(long, env = "QOD_SIMULATOR_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
@@ -111,6 +115,14 @@ pub enum Error {
     /// The settings file cannot be read.
     #[error("cannot read the settings file {path}: {source}")]
     Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The certificates for notifications cannot be read.
+    #[error("cannot read the certificates for notifications in {path}: {source}")]
+    Certificates {
         /// The file.
         path: PathBuf,
         /// Why not.
@@ -165,6 +177,10 @@ impl Args {
             .settings(self.settings()?);
         if let Some(path) = &self.base_path {
             builder = builder.base_path(path.trim_end_matches('/'));
+        }
+        if let Some(path) = &self.notification_ca {
+            let pem = std::fs::read(path).map_err(|source| Error::Certificates { path: path.clone(), source })?;
+            builder = builder.notification_ca(pem);
         }
         let mut first = None;
         for pair in &self.tokens {

@@ -7,6 +7,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::connection::Gate;
+use super::events::Counts;
 use super::faults::{self, Fault};
 use super::ledger::{Entry, Ledger};
 use super::provider::Provider;
@@ -62,10 +63,14 @@ impl Selection {
 
 impl Admin {
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Provider, Timestamp) -> T) -> T {
-        let mut provider = self.api.provider.lock();
-        let now = self.api.clock.now();
-        provider.advance(now);
-        act(&mut provider, now)
+        let done = {
+            let mut provider = self.api.provider.lock();
+            let now = self.api.clock.now();
+            provider.advance(now);
+            act(&mut provider, now)
+        };
+        self.api.events.wake();
+        done
     }
 
     /// The running ledger: a session that ended by time counts as leaked once its client had `leakGraceSeconds` to ask.
@@ -180,6 +185,11 @@ impl Admin {
         });
     }
 
+    /// What became of the notifications.
+    pub fn notifications(&self) -> Counts {
+        self.api.events.counts()
+    }
+
     /// The latest requests (100,000), oldest first.
     pub fn requests(&self) -> Vec<Request> {
         self.with(|provider, _| provider.requests.kept().cloned().collect())
@@ -202,6 +212,7 @@ impl Admin {
             let requests = provider.requests.emptied();
             *provider = Provider::new(settings.clone(), tokens.iter().cloned().collect(), now);
             provider.requests = requests;
+            self.api.events.reset();
         });
         self.gate.set(settings.outage != Outage::Refused).await;
     }

@@ -11,6 +11,7 @@ pub mod admin;
 pub mod args;
 mod connection;
 pub mod device;
+pub mod events;
 pub mod faults;
 pub mod flow;
 pub mod generation;
@@ -41,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::connection::Gate;
+use self::events::Events;
 use self::generation::{Dialect, Generation};
 use self::handle::Initial;
 pub use self::handle::{Admin, Selection};
@@ -72,6 +74,9 @@ pub enum Error {
     /// The base path is not a plain path.
     #[error("the base path must be empty or begin with / and hold only letters, digits and . _ ~ - /, without a / at its end")]
     BasePath,
+    /// There is none among the certificates for notifications, or one cannot be used.
+    #[error("the certificates for notifications are no usable PEM bundle")]
+    NotificationCa,
     /// The settings make no sense.
     #[error(transparent)]
     Settings(#[from] settings::Invalid),
@@ -86,6 +91,7 @@ pub struct Builder {
     base_path: Option<String>,
     settings: Settings,
     tokens: Vec<(Private<String>, String)>,
+    notification_ca: Option<Vec<u8>>,
 }
 
 impl Builder {
@@ -126,9 +132,16 @@ impl Builder {
         self
     }
 
+    /// Trusts these certificates (PEM) besides the system's when it sends notifications.
+    #[must_use]
+    pub fn notification_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.notification_ca = Some(pem.into());
+        self
+    }
+
     /// Starts it. It runs in this process until [`Simulator::shutdown`], or until the [`Simulator`] is dropped.
     pub async fn start(self) -> Result<Simulator, Error> {
-        let Self { clock, listen, admin_listen, base_path, settings, mut tokens } = self;
+        let Self { clock, listen, admin_listen, base_path, settings, mut tokens, notification_ca } = self;
         settings.check()?;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-/".contains(&byte);
         let own = Dialect { generation: settings.generation, flavour: settings.flavour };
@@ -147,11 +160,13 @@ impl Builder {
         };
         let provider = Provider::new(settings.clone(), tokens.iter().cloned().collect(), clock.now());
         let (sessions, profiles) = (mounts.sessions().to_owned(), mounts.profiles().to_owned());
-        let api = Arc::new(Api { provider: Mutex::new(provider), mounts, clock });
+        let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let events = Events::new(notification_ca.as_deref(), shutdown.clone())?;
+        let api = Arc::new(Api { provider: Mutex::new(provider), mounts, clock, address, events });
+        tasks.spawn(events::run(Arc::clone(&api), shutdown.clone()));
         let gate = Gate::new();
         let refused = settings.outage == Outage::Refused;
         let admin = Admin { api: Arc::clone(&api), gate: gate.clone(), initial: Arc::new(Initial { settings, tokens }) };
-        let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(connection::serve(listener, server::router(api), gate.clone(), shutdown.clone()));
         let admin_address = admin_listener.as_ref().map(|(_, address)| *address);
         if let Some((listener, _)) = admin_listener {
@@ -190,7 +205,15 @@ impl Simulator {
     /// A simulator on `clock`, which a test shares with its client, on a port of 127.0.0.1 that the kernel chooses.
     pub fn builder(clock: Clock) -> Builder {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Builder { clock, listen, admin_listen: None, base_path: None, settings: Settings::default(), tokens: Vec::new() }
+        Builder {
+            clock,
+            listen,
+            admin_listen: None,
+            base_path: None,
+            settings: Settings::default(),
+            tokens: Vec::new(),
+            notification_ca: None,
+        }
     }
 
     /// The base URL of the API's sessions, with its base path, without a `/` at its end.

@@ -21,7 +21,7 @@ use super::session::Session;
 use super::sessions::{Refused, Sessions, Viewer};
 use super::settings::{Mode, Operation, Outage, Quirk, Settings};
 use super::tokens::{Grant, Tokens};
-use super::transition::{self, Transition};
+use super::transition::{self, NotifyTarget, Transition};
 use super::wire::{Fault, Problem, Wire, answer, request};
 use crate::private::Private;
 
@@ -103,7 +103,7 @@ pub(super) struct Provider {
     /// What the OAuth endpoints remember.
     pub(super) oauth: oauth::State,
     /// What clients that gave a callback are to be told, oldest first; the sender of notifications takes it (bounded).
-    pub(super) transitions: Vec<Transition>,
+    transitions: Vec<Transition>,
     sessions: Sessions,
     outages: Outages,
     /// When each client's latest requests came, where that matters.
@@ -141,6 +141,13 @@ impl Provider {
         }
         self.sessions.advance(now, &self.settings);
         self.collect();
+    }
+
+    /// What clients that gave a callback are to be told, oldest first, with where to; each is given once.
+    pub(super) fn take_transitions(&mut self) -> Vec<(Transition, NotifyTarget)> {
+        let waiting = std::mem::take(&mut self.transitions);
+        let target = |transition: &Transition| self.sessions.notify_target(transition.session_id).cloned();
+        waiting.into_iter().filter_map(|transition| Some((transition, target(&transition)?))).collect()
     }
 
     /// When something next happens by itself: a session changes, or a late call takes effect.

@@ -92,8 +92,8 @@ impl Mounts {
 pub(super) enum Route {
     /// This operation, with the session's id or the profile's name.
     Found(Operation, Option<String>),
-    /// The path is there, but not for this method.
-    WrongMethod,
+    /// The path is there, but for these methods only.
+    WrongMethod(Vec<Method>),
     /// There is no such path.
     Unknown,
 }
@@ -113,12 +113,15 @@ pub(super) fn route(place: &Place<'_>, method: &Method) -> Route {
         ["retrieve-qos-profiles"] if profiles => &[(Method::POST, Operation::RetrieveProfiles)],
         _ => &[],
     };
-    let mut offered = named.iter().filter(|(_, operation)| place.wire.offers(*operation)).peekable();
-    if offered.peek().is_none() {
+    let offered: Vec<&(Method, Operation)> = named.iter().filter(|(_, operation)| place.wire.offers(*operation)).collect();
+    if offered.is_empty() {
         return Route::Unknown;
     }
     let name = segments.get(1).map(|name| (*name).to_owned());
-    offered.find(|(of, _)| of == method).map_or(Route::WrongMethod, |(_, operation)| Route::Found(*operation, name))
+    match offered.iter().find(|(of, _)| of == method) {
+        Some((_, operation)) => Route::Found(*operation, name),
+        None => Route::WrongMethod(offered.iter().map(|(method, _)| method.clone()).collect()),
+    }
 }
 
 #[cfg(test)]
@@ -164,7 +167,7 @@ mod tests {
         assert_eq!(get("/v0.8/qod/v0/qos-profiles"), Some(Route::Unknown));
         assert_eq!(get("/v0.9/qod/v0/qos-profiles"), Some(Route::Found(Operation::Profiles, None)));
         assert_eq!(get("/v1.1/qos-profiles/v1/qos-profiles"), Some(Route::Unknown), "the list is a POST");
-        assert_eq!(get("/v1.1/quality-on-demand/v1/retrieve-sessions"), Some(Route::WrongMethod));
+        assert_eq!(get("/v1.1/quality-on-demand/v1/retrieve-sessions"), Some(Route::WrongMethod(vec![Method::POST])));
         assert_eq!(get("/v1.1/quality-on-demand/v2/sessions/x"), None);
         assert_eq!(get("/sessions/x"), None);
     }

@@ -1,6 +1,7 @@
 //! The API over HTTP: routes, faults, and what only a gateway would answer.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -16,6 +17,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::connection::Switch;
+use super::events::Events;
 use super::faults::{Effect, What};
 use super::oauth;
 use super::provider::{Answer, Call, Provider};
@@ -37,6 +39,10 @@ pub(super) struct Api {
     pub(super) mounts: Mounts,
     /// The time of everything.
     pub(super) clock: Clock,
+    /// Where the API listens.
+    pub(super) address: SocketAddr,
+    /// The sender of notifications.
+    pub(super) events: Arc<Events>,
 }
 
 type Shared = Arc<Api>;
@@ -47,7 +53,7 @@ const CORRELATOR: HeaderName = HeaderName::from_static("x-correlator");
 /// Every path: those of the generations lead to the API, everything else is a gateway's 404.
 pub(super) fn router(api: Shared) -> Router {
     let routes = Router::new().route("/{*path}", any(ask)).merge(oauth::routes());
-    routes.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(api)
+    routes.fallback(unknown).method_not_allowed_fallback(not_posted).with_state(api)
 }
 
 async fn ask(
@@ -64,7 +70,7 @@ async fn ask(
     let found = api.mounts.find(&path, own).map(|place| (place.wire, route(&place, &method)));
     let (wire, operation, name) = match found {
         Some((wire, Route::Found(operation, name))) => (wire, operation, name),
-        Some((_, Route::WrongMethod)) => return gateway_answer(&api, Operation::Unknown, StatusCode::METHOD_NOT_ALLOWED),
+        Some((_, Route::WrongMethod(offered))) => return wrong_method(&api, &offered),
         Some((_, Route::Unknown)) | None => return unknown(State(api)).await,
     };
     let json = headers.get(header::CONTENT_TYPE).is_some_and(is_json);
@@ -118,12 +124,23 @@ pub(super) async fn answer(api: Shared, switch: Switch, call: Call) -> Response 
     }
 }
 
-async fn wrong_method(State(api): State<Shared>) -> Response {
-    gateway_answer(&api, Operation::Unknown, StatusCode::METHOD_NOT_ALLOWED)
+/// The endpoints of OAuth take forms, by POST alone; of all other paths `ask` knows the methods.
+async fn not_posted(State(api): State<Shared>) -> Response {
+    wrong_method(&api, &[Method::POST])
 }
 
 async fn unknown(State(api): State<Shared>) -> Response {
     gateway_answer(&api, Operation::Unknown, StatusCode::NOT_FOUND)
+}
+
+/// RFC 9110, section 15.5.6: a 405 says which methods there are.
+fn wrong_method(api: &Api, offered: &[Method]) -> Response {
+    let mut response = gateway_answer(api, Operation::Unknown, StatusCode::METHOD_NOT_ALLOWED);
+    let names: Vec<&str> = offered.iter().map(Method::as_str).collect();
+    if let Ok(allow) = HeaderValue::try_from(names.join(", ")) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
 }
 
 /// What a gateway answers before the API is reached: HTML, no code.
@@ -154,14 +171,14 @@ impl Api {
             Err(response) => return Reply::Answer(*response),
         };
         match what {
-            None => self.told(number, operation, &self.perform(number, &call)),
+            None => self.told(number, operation, &self.perform(number, &call).await),
             Some(What::Refuse | What::DropBefore) => self.cut(number, operation),
             Some(What::DropAfter) => {
-                self.perform(number, &call);
+                self.perform(number, &call).await;
                 self.cut(number, operation)
             }
             Some(What::CutBody) => {
-                let answer = self.perform(number, &call);
+                let answer = self.perform(number, &call).await;
                 self.cut(number, operation);
                 cut_body(&answer)
             }
@@ -171,14 +188,14 @@ impl Api {
             }
             Some(What::Delay { before_seconds, after_seconds }) => {
                 self.pause(before_seconds).await;
-                let answer = self.perform(number, &call);
+                let answer = self.perform(number, &call).await;
                 self.pause(after_seconds).await;
                 self.told(number, operation, &answer)
             }
             Some(What::Status { status, code, body, headers, effect }) => {
                 match effect {
                     Effect::None => {}
-                    Effect::Before => drop(self.perform(number, &call)),
+                    Effect::Before => drop(self.perform(number, &call).await),
                     Effect::After => self.later(number, call, 0),
                 }
                 let body = body.or_else(|| {
@@ -230,13 +247,20 @@ impl Api {
         Ok((number, what))
     }
 
-    /// The call takes effect now.
-    fn perform(&self, number: Number, call: &Call) -> Answer {
-        let mut provider = self.provider.lock();
-        let now = self.clock.now();
-        provider.advance(now);
-        let answer = provider.perform(call, now);
-        provider.requests.took_effect(number, answer.status, answer.session);
+    /// The call takes effect now, and its events are sent.
+    async fn perform(&self, number: Number, call: &Call) -> Answer {
+        let (answer, told) = {
+            let mut provider = self.provider.lock();
+            let now = self.clock.now();
+            provider.advance(now);
+            let answer = provider.perform(call, now);
+            provider.requests.took_effect(number, answer.status, answer.session);
+            let told = self.events.tell(&mut provider, self);
+            (answer, told)
+        };
+        // The session's next change may be earlier than those before it.
+        self.events.wake();
+        told.await;
         answer
     }
 
@@ -244,6 +268,7 @@ impl Api {
     fn later(&self, number: Number, call: Call, seconds: i64) {
         let at = seconds_later(self.clock.now(), seconds);
         self.provider.lock().perform_later(call, number, at);
+        self.events.wake();
     }
 
     /// The client is told the API's own answer.

@@ -9,7 +9,7 @@ use super::device::Device;
 use super::generation::Generation;
 use super::session::{NotExtended, Order, Session, State, seconds_later};
 use super::settings::{Overlap, Settings};
-use super::transition::{Change, Transition};
+use super::transition::{Change, NotifyTarget, Transition};
 
 /// Every session since the start or the last reset; none is dropped, so that the ledger is complete.
 #[derive(Debug, Default)]
@@ -209,6 +209,11 @@ impl Sessions {
         if let Some(session) = self.index.get(&id).and_then(|index| self.all.get_mut(*index)) {
             session.answered = true;
         }
+    }
+
+    /// Where the client of this session wants to be told of its changes.
+    pub(super) fn notify_target(&self, id: Uuid) -> Option<&NotifyTarget> {
+        self.all.get(*self.index.get(&id)?)?.order.notify.as_ref()
     }
 
     /// Every session, in order of creation.

@@ -15,6 +15,7 @@ pub use self::choice::{
 };
 pub use self::quirk::Quirk;
 use super::device::{Kind, Subscriber};
+use super::events;
 use super::generation::Generation;
 use super::oauth::settings::OauthSettings;
 use crate::private::Private;
@@ -112,6 +113,8 @@ pub struct Settings {
     pub leak_grace_seconds: i64,
     /// The OAuth endpoints.
     pub oauth: OauthSettings,
+    /// How notifications are sent; the whole is replaced.
+    pub notifications: events::settings::Settings,
 }
 
 impl Default for Settings {
@@ -163,6 +166,7 @@ impl Default for Settings {
             outage: Outage::None,
             leak_grace_seconds: 600,
             oauth: OauthSettings::default(),
+            notifications: events::settings::Settings::default(),
         }
     }
 }
@@ -238,6 +242,7 @@ impl Settings {
             ("grantedSeconds", "1 or more", self.granted_seconds.is_none_or(|granted| granted >= 1 && sane(granted))),
             ("clockSkewSeconds", "between -1000000000 and 1000000000", sane(self.clock_skew_seconds.saturating_abs())),
             ("foreignSessionStatus", "403 or 404", [403, 404].contains(&self.foreign_session_status)),
+            ("notifications", "a share from 0 to 1 to lose and a delay of 0 or more", self.notifications.sane()),
             (
                 "operationsOff",
                 "a map of operations to 404, 405 or 501",

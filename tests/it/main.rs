@@ -5,11 +5,13 @@
 
 mod admission;
 mod auth;
+mod contract;
 mod crash;
 mod field;
 mod generated;
 mod life;
 mod looks;
+mod notify;
 mod objects;
 mod provider;
 mod qod;

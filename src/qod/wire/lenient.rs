@@ -28,7 +28,7 @@ impl<'de> Deserialize<'de> for Integer {
 
 /// A time as seconds since 1970 (a number, or one in quotes), or as RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Time(pub(super) Timestamp);
+pub(crate) struct Time(pub(crate) Timestamp);
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -48,7 +48,7 @@ fn seconds(seconds: i64) -> Option<Timestamp> {
 /// A word of an enumeration that may be a new one: letters, digits and a little punctuation, at most 64. Anything else is no word
 /// and is not passed on, since it would end in a status that people read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Word(pub(super) String);
+pub(crate) struct Word(pub(crate) String);
 
 impl<'de> Deserialize<'de> for Word {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

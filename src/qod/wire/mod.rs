@@ -6,7 +6,7 @@
 
 mod answer;
 mod body;
-mod lenient;
+pub(crate) mod lenient;
 mod profiles;
 mod v0_10;
 mod v0_11;

@@ -66,8 +66,6 @@ pub(in crate::simulator) enum ProfileForm {
 pub(in crate::simulator) enum DurationForm {
     /// Left out, or from 1 to 86400.
     UpToADay,
-    /// 1 or more.
-    Required,
     /// From 1 to what an int32 holds.
     Int32,
 }
@@ -207,7 +205,7 @@ pub(in crate::simulator) fn create(wire: &Wire, body: &[u8], settings: &Settings
     match (form.duration, duration) {
         (DurationForm::UpToADay, _) => {}
         (_, None) => return Err(object.missing("duration")),
-        (DurationForm::Int32, Some(seconds)) if seconds > i64::from(i32::MAX) => return Err(violation("duration")),
+        (_, Some(seconds)) if seconds > i64::from(i32::MAX) => return Err(violation("duration")),
         (_, Some(seconds)) if seconds < 1 => return Err(violation("duration")),
         _ => {}
     }
@@ -230,7 +228,6 @@ pub(in crate::simulator) fn extend(wire: &Wire, body: &[u8]) -> Result<i64, Prob
     let seconds = object.integer(field)?.ok_or_else(|| object.missing(field))?;
     let most = match wire.request.duration {
         DurationForm::UpToADay => DAY - 1,
-        DurationForm::Required => i64::MAX,
         DurationForm::Int32 => i64::from(i32::MAX),
     };
     if (1..=most).contains(&seconds) { Ok(seconds) } else { Err(violation(field)) }

@@ -25,7 +25,7 @@ pub(super) const WIRE: Wire = Wire {
     request: RequestForm {
         device_required: false,
         phone_needs_plus: true,
-        duration: DurationForm::Required,
+        duration: DurationForm::Int32,
         callback: CallbackForm::Sink,
         ..v0_10::WIRE.request
     },

@@ -3,7 +3,7 @@
 
 use super::answer::AnswerForm;
 use super::callback::CallbackForm;
-use super::request::{DurationForm, RequestForm};
+use super::request::RequestForm;
 use super::{Fault, Wire, v1_1};
 use crate::simulator::generation::{Dialect, Generation};
 use crate::simulator::settings::Operation;
@@ -16,7 +16,6 @@ pub(super) const WIRE: Wire = Wire {
     request: RequestForm {
         server_list: true,
         first_port: 1,
-        duration: DurationForm::Int32,
         callback: CallbackForm::KeySink,
         closed: true,
         ..v1_1::WIRE.request

@@ -1,0 +1,20 @@
+//! The core of the receiver of CAMARA's notifications: from a request and what is known of its target to the answer. Pure: it
+//! reads no socket, no clock and no store, so that the HTTP server around it has nothing left to decide.
+//!
+//! - [`Target`] reads the path, [`judge`] the rest of a [`Request`]; both take every generation's form (providers differ from their
+//!   own documents, so the body's form decides, not the generation that was configured).
+//! - [`Seen`] says whether an event says anything new.
+//!
+//! An event is a hint. It may be lost, late, doubled or out of order, in no version is it sent again, and who sends it is known by a
+//! bearer only. So it makes somebody ask the provider, and is never taken for the answer.
+
+mod bearer;
+mod event;
+mod seen;
+mod target;
+mod verdict;
+
+pub use event::{Event, NoEvent};
+pub use seen::{Effect, Seen};
+pub use target::Target;
+pub use verdict::{Attempt, Class, Request, Standing, Verdict, judge};

@@ -1,0 +1,17 @@
+//! Client and simulator, held to the official OpenAPI documents (see docs/contract.md).
+
+// What clippy allows in tests, it allows in their helpers only under this.
+#![cfg(test)]
+
+mod check;
+mod client;
+mod divergence;
+mod document;
+mod inputs;
+mod proxy;
+mod schema;
+mod schema_tests;
+mod simulator;
+mod specs;
+mod tally;
+mod words;

@@ -1,0 +1,470 @@
+//! Everything that the simulator answers agrees with the documents of the generation that it speaks, and what does not agree with
+//! them is not taken.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+use k8s_openapi::jiff::SignedDuration;
+use qos_operator::clock::Clock;
+use qos_operator::qod::{Generation, Operation};
+use qos_operator::simulator::device::{Device, Identifier, Kind};
+use qos_operator::simulator::generation::Dialect;
+use qos_operator::simulator::settings::{Flavour, Outage, Profile, ProfileStatus, Settings};
+use qos_operator::simulator::tokens::Grant;
+use qos_operator::simulator::{Admin, DEFAULT_TOKEN, Selection, Simulator};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::divergence::Side;
+use super::proxy::{Proxy, Requests};
+use super::specs::{Contract, FORMS, Form, Origin, folder};
+use super::tally::Summary;
+use super::words::Words;
+
+const UNKNOWN_ID: &str = "0b7e6a52-94c1-4e0d-8a3f-5d2c7be91f04";
+const CORRELATOR: &str = "b4333c46-49c0-4f62-80d7-f0ef930f1c46";
+const SUBJECT: &str = "+447700900777";
+
+/// Status and JSON body (null where there is none).
+type Told = (u16, Value);
+
+/// A simulator behind a proxy that holds it to the documents of a form.
+pub(super) struct Script {
+    pub(super) contract: Contract,
+    pub(super) words: Words,
+    proxy: Proxy,
+    pub(super) admin: Admin,
+    http: reqwest::Client,
+    phones: Cell<u32>,
+    simulator: Simulator,
+}
+
+/// The form's name among the simulator's own.
+fn dialect(form: Form) -> Dialect {
+    let flavour = match form.origin {
+        Origin::Camara => Flavour::Camara,
+        Origin::Telefonica => Flavour::Telefonica,
+    };
+    Dialect { generation: serde_json::from_value(json!(form.generation.as_str())).unwrap(), flavour }
+}
+
+impl Script {
+    pub(super) async fn start(form: Form) -> Option<Self> {
+        let folder = folder("what the simulator answers")?;
+        let settings = Settings::default();
+        let simulator = Simulator::builder(Clock::system()).settings(settings).start().await.unwrap();
+        let prefix = match form.origin {
+            Origin::Camara => dialect(form).prefix(),
+            // What stands before the base path is the gateway's.
+            Origin::Telefonica => format!("{}/apigateway", dialect(form).prefix()),
+        };
+        let contract = Contract::read(folder, form, &prefix);
+        let (sessions, profiles) = contract.bases();
+        assert!(simulator.url_in(dialect(form)).ends_with(&sessions), "{form}");
+        assert!(simulator.profiles_url_in(dialect(form)).ends_with(&profiles), "{form}");
+        let upstream = format!("http://{}", simulator.address());
+        let proxy = Proxy::start(contract.clone(), &upstream, Requests::MayDisagree).await;
+        let admin = simulator.admin();
+        let subject = Some(Device::new([Identifier::phone(SUBJECT)]));
+        admin.accept_grant("three-legged", Grant { subject, ..Grant::of("sandbox") });
+        admin.accept_grant("other", Grant::of("another client"));
+        admin.accept_grant("powerless", Grant { scopes: Some(BTreeSet::new()), ..Grant::of("sandbox") });
+        let powerless_subject = Some(Device::new([Identifier::phone(SUBJECT)]));
+        admin.accept_grant(
+            "three-legged-powerless",
+            Grant { scopes: Some(BTreeSet::new()), subject: powerless_subject, ..Grant::of("sandbox") },
+        );
+        admin.accept_grant("expired", Grant { expires_at: Some(admin.now()), ..Grant::of("sandbox") });
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Some(Self { contract, words: Words(form), proxy, admin, http, phones: Cell::new(200), simulator })
+    }
+
+    fn generation(&self) -> Generation {
+        self.contract.form.generation
+    }
+
+    /// Since 0.11 in CAMARA's form, and partly in Telefónica's.
+    fn modern(&self) -> bool {
+        self.generation() >= Generation::V0_11
+    }
+
+    fn camara(&self) -> bool {
+        self.contract.form.origin == Origin::Camara
+    }
+
+    fn has(&self, operation: Operation) -> bool {
+        self.generation().has(operation)
+    }
+
+    /// A phone that was not used yet.
+    pub(super) fn phone(&self) -> String {
+        self.phones.set(self.phones.get() + 1);
+        format!("+447700900{}", self.phones.get())
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Told {
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null))
+    }
+
+    /// A request to the sessions' API, or, where the path says so, to the profiles'.
+    fn request(&self, method: Method, path: &str, token: Option<&str>) -> reqwest::RequestBuilder {
+        let (sessions, profiles) = self.contract.bases();
+        let base = if path.contains("qos-profiles") { profiles } else { sessions };
+        let request = self.http.request(method, format!("{}{base}{path}", self.proxy.url()));
+        let request = if let Some(token) = token { request.bearer_auth(token) } else { request };
+        if self.modern() { request.header("x-correlator", CORRELATOR) } else { request }
+    }
+
+    async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<&Value>) -> Told {
+        let request = self.request(method, path, token);
+        self.send(if let Some(body) = body { request.json(body) } else { request }).await
+    }
+
+    /// The id of a session that must come to be, ordered past the proxy: the order need not agree with the documents.
+    pub(super) async fn session_past_the_proxy(&self, order: &Value) -> String {
+        let url = format!("{}/sessions", self.simulator.url_in(dialect(self.contract.form)));
+        let (status, info) = self.send(self.http.post(url).bearer_auth(DEFAULT_TOKEN).json(order)).await;
+        assert_eq!(status, 201, "{}: {info}", self.contract.form);
+        info[self.words.session_id()].as_str().unwrap().to_owned()
+    }
+
+    async fn get(&self, path: &str) -> Told {
+        self.call(Method::GET, path, Some(DEFAULT_TOKEN), None).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Told {
+        self.call(Method::POST, path, Some(DEFAULT_TOKEN), Some(body)).await
+    }
+
+    pub(super) async fn delete(&self, id: &str) -> u16 {
+        self.call(Method::DELETE, &format!("/sessions/{id}"), Some(DEFAULT_TOKEN), None).await.0
+    }
+
+    async fn create(&self, order: &Value) -> Told {
+        self.post("/sessions", order).await
+    }
+
+    /// The id of a session that must come to be.
+    async fn session(&self, order: &Value) -> String {
+        let (status, info) = self.create(order).await;
+        assert_eq!(status, 201, "{}: {order} {info}", self.contract.form);
+        info[self.words.session_id()].as_str().unwrap().to_owned()
+    }
+
+    async fn extend(&self, id: &str, seconds: i64) -> Told {
+        self.post(&format!("/sessions/{id}/extend"), &json!({"requestedAdditionalDuration": seconds})).await
+    }
+
+    pub(super) fn pass(&self, seconds: i64) {
+        self.admin.advance(SignedDuration::from_secs(seconds));
+    }
+
+    pub(super) async fn set(&self, change: impl FnOnce(&mut Settings)) {
+        self.admin.change(change).await.unwrap();
+    }
+
+    async fn unset(&self) {
+        self.set(|settings| *settings = Settings::default()).await;
+    }
+
+    /// Every operation of the generation, as method, path and body.
+    fn operations(&self, id: &str) -> Vec<(Method, String, Option<Value>)> {
+        let order = self.words.order(&self.phone(), &json!({}));
+        let seconds = json!({"requestedAdditionalDuration": 60});
+        let device = json!({"device": self.words.phone(SUBJECT)});
+        let all = [
+            (Operation::CreateSession, Method::POST, "/sessions".to_owned(), Some(order)),
+            (Operation::GetSession, Method::GET, format!("/sessions/{id}"), None),
+            (Operation::DeleteSession, Method::DELETE, format!("/sessions/{id}"), None),
+            (Operation::ExtendQosSessionDuration, Method::POST, format!("/sessions/{id}/extend"), Some(seconds)),
+            (Operation::RetrieveSessions, Method::POST, "/retrieve-sessions".to_owned(), Some(device.clone())),
+            (Operation::GetQosProfiles, Method::GET, "/qos-profiles".to_owned(), None),
+            (Operation::GetQosProfile, Method::GET, "/qos-profiles/QOS_E".to_owned(), None),
+            (Operation::RetrieveQosProfiles, Method::POST, "/retrieve-qos-profiles".to_owned(), Some(device)),
+        ];
+        let offered = all.into_iter().filter(|(operation, ..)| self.has(*operation));
+        offered.map(|(_, method, path, body)| (method, path, body)).collect()
+    }
+
+    /// Creates, reads and deletes sessions of every kind.
+    async fn sessions_come_and_go(&self) {
+        let mut orders = self.words.good_orders();
+        orders.push(self.words.order(&self.phone(), &json!({})));
+        for order in &orders {
+            let id = self.session(order).await;
+            assert_eq!(self.get(&format!("/sessions/{id}")).await.0, 200);
+            if self.has(Operation::ExtendQosSessionDuration) {
+                assert_eq!(self.extend(&id, 60).await.0, 200);
+            }
+            assert_eq!(self.delete(&id).await, 204);
+            assert_eq!(self.delete(&id).await, 404);
+            assert_eq!(self.get(&format!("/sessions/{id}")).await.0, 404);
+        }
+        for path in [format!("/sessions/{UNKNOWN_ID}"), "/sessions/not-a-uuid".to_owned()] {
+            let status = self.get(&path).await.0;
+            assert!([400, 404].contains(&status), "{path} {status}");
+            self.call(Method::DELETE, &path, Some(DEFAULT_TOKEN), None).await;
+        }
+    }
+
+    /// Lets the network, and time, do their part.
+    async fn sessions_live_and_die(&self) {
+        self.set(|settings| settings.requested_delay_seconds = 2).await;
+        let path = |id: &str| format!("/sessions/{id}");
+        let id = self.session(&self.words.order(&self.phone(), &json!({}))).await;
+        assert_eq!(self.get(&path(&id)).await.0, 200);
+        self.retrieve_all().await;
+        if self.has(Operation::ExtendQosSessionDuration) {
+            assert!(self.extend(&id, 60).await.0 >= 400, "a session that is REQUESTED cannot be extended");
+        }
+        self.pass(3);
+        assert_eq!(self.get(&path(&id)).await.0, 200);
+        self.admin.terminate(&Selection::default());
+        self.get(&path(&id)).await;
+        self.retrieve_all().await;
+        if self.has(Operation::ExtendQosSessionDuration) {
+            assert!(self.extend(&id, 60).await.0 >= 400, "nor one that is UNAVAILABLE");
+        }
+        self.delete(&id).await;
+        self.set(|settings| settings.expired_kept_seconds = 60).await;
+        let id = self.session(&self.words.order(&self.phone(), &json!({"duration": 30}))).await;
+        self.pass(40);
+        self.get(&path(&id)).await;
+        self.pass(100);
+        assert_eq!(self.get(&path(&id)).await.0, 404);
+        self.unset().await;
+        if self.generation() == Generation::V1_2 {
+            self.set(|settings| settings.unavailable_at_once = true).await;
+            let (status, info) = self.create(&self.words.order(&self.phone(), &json!({}))).await;
+            assert_eq!((status, &info["qosStatus"]), (201, &json!("UNAVAILABLE")));
+            self.unset().await;
+        }
+    }
+
+    async fn retrieve_all(&self) {
+        if self.has(Operation::RetrieveSessions) {
+            let device = json!({"device": self.words.phone(&format!("+447700900{}", self.phones.get()))});
+            let (status, list) = self.post("/retrieve-sessions", &device).await;
+            assert_eq!((status, list.as_array().map(Vec::len)), (200, Some(1)), "{}: {list}", self.contract.form);
+        }
+    }
+
+    /// Sends what must be refused with 400.
+    async fn mistakes(&self) {
+        for order in self.words.bad_orders() {
+            let (status, told) = self.create(&order).await;
+            assert!([400, 422].contains(&status), "{}: {order} {told}", self.contract.form);
+        }
+        let id = self.session(&self.words.order(&self.phone(), &json!({}))).await;
+        for (method, path, body) in self.operations(&id) {
+            if body.is_none() {
+                continue;
+            }
+            for text in ["", "{", "[]", "null", "5"] {
+                let request = self.request(method.clone(), &path, Some(DEFAULT_TOKEN)).header("content-type", "application/json");
+                assert_eq!(self.send(request.body(text)).await.0, 400, "{}: {path} {text}", self.contract.form);
+            }
+            let request = self.request(method.clone(), &path, Some(DEFAULT_TOKEN)).header("content-type", "text/plain");
+            assert!(self.send(request.body("hello")).await.0 >= 400);
+        }
+        if self.has(Operation::ExtendQosSessionDuration) {
+            for seconds in [Value::Null, json!(0), json!("5"), json!(2_147_483_648_i64)] {
+                let body = json!({"requestedAdditionalDuration": seconds});
+                assert_eq!(self.post(&format!("/sessions/{id}/extend"), &body).await.0, 400, "{}: {body}", self.contract.form);
+            }
+            assert_eq!(self.post(&format!("/sessions/{id}/extend"), &json!({})).await.0, 400);
+            let status = self.extend("not-a-uuid", 60).await.0;
+            assert!([400, 404].contains(&status));
+            assert_eq!(self.extend(UNKNOWN_ID, 60).await.0, 404);
+        }
+        if self.has(Operation::RetrieveSessions) {
+            for device in [json!({}), json!(5), self.words.phone("x"), self.words.ipv6("x")] {
+                assert_eq!(self.post("/retrieve-sessions", &json!({"device": device})).await.0, 400);
+                assert_eq!(self.post("/retrieve-qos-profiles", &json!({"device": device})).await.0, 400);
+            }
+        }
+        if self.generation() >= Generation::V1_0 && self.camara() {
+            for (method, path, body) in self.operations(&id) {
+                let request = self.http.request(method, self.request(Method::GET, &path, None).build().unwrap().url().clone());
+                let request = request.bearer_auth(DEFAULT_TOKEN).header("x-correlator", "not allowed!");
+                let request = if let Some(body) = body { request.json(&body) } else { request };
+                assert_eq!(self.send(request).await.0, 400, "{path}");
+            }
+        }
+        self.delete(&id).await;
+    }
+
+    /// Calls every operation without a good token, and for somebody else's session.
+    async fn strangers(&self) {
+        let id = self.session(&self.words.order(&self.phone(), &json!({}))).await;
+        for (method, path, body) in self.operations(&id) {
+            for token in [None, Some("unknown"), Some("expired")] {
+                let (status, _) = self.call(method.clone(), &path, token, body.as_ref()).await;
+                assert_eq!(status, 401, "{}: {path} {token:?}", self.contract.form);
+            }
+            for token in ["other", "powerless", "three-legged-powerless"] {
+                if token == "other" && !path.contains(&id) {
+                    continue;
+                }
+                let (status, _) = self.call(method.clone(), &path, Some(token), body.as_ref()).await;
+                assert!(status == 403 || self.generation() <= Generation::V0_10, "{}: {path} {token}", self.contract.form);
+            }
+        }
+        self.delete(&id).await;
+    }
+
+    /// Asks for what is taken, for too much, and for what is not offered.
+    async fn conflicts_and_limits(&self) {
+        let order = self.words.order(&self.phone(), &json!({}));
+        let id = self.session(&order).await;
+        assert_eq!(self.create(&order).await.0, 409);
+        let profile = |name: &str, status| Profile {
+            name: name.to_owned(),
+            status,
+            min_duration_seconds: Some(60),
+            max_duration_seconds: Some(3600),
+        };
+        self.set(|settings| {
+            settings.profiles = vec![
+                profile("QOS_E", ProfileStatus::Active),
+                profile("QOS_S", ProfileStatus::Inactive),
+                profile("QOS_M", ProfileStatus::Deprecated),
+            ];
+        })
+        .await;
+        for change in
+            [json!({"duration": 30}), json!({"duration": 3601}), json!({"qosProfile": "QOS_S"}), json!({"qosProfile": "QOS_M"})]
+        {
+            let status = self.create(&self.words.order(&self.phone(), &change)).await.0;
+            assert!([400, 422].contains(&status), "{}: {change} {status}", self.contract.form);
+        }
+        self.unset().await;
+        if self.modern() {
+            self.set(|settings| settings.session_quota = Some(0)).await;
+            // Their document has no 429 for a creation.
+            let too_many = if self.camara() { 429 } else { 503 };
+            assert_eq!(self.create(&self.words.order(&self.phone(), &json!({}))).await.0, too_many);
+            self.unset().await;
+            self.set(|settings| settings.requests_per_minute = Some(0)).await;
+            for (method, path, body) in self.operations(&id) {
+                let expected = if path == "/sessions" { too_many } else { 429 };
+                assert_eq!(self.call(method, &path, Some(DEFAULT_TOKEN), body.as_ref()).await.0, expected, "{path}");
+            }
+            self.unset().await;
+        } else {
+            // Since 1.0 the documents do not have 503 any more, so an outage is outside of the contract.
+            self.outage(&id).await;
+        }
+        if self.generation() == Generation::V0_11 {
+            self.outage(&id).await;
+        }
+        self.delete(&id).await;
+    }
+
+    async fn outage(&self, id: &str) {
+        self.set(|settings| settings.outage = Outage::Unavailable).await;
+        for (method, path, body) in self.operations(id) {
+            assert_eq!(self.call(method, &path, Some(DEFAULT_TOKEN), body.as_ref()).await.0, 503, "{path}");
+        }
+        self.unset().await;
+    }
+
+    /// Names devices that the provider cannot serve, or none at all, in every operation that takes one.
+    async fn devices(&self) {
+        let (phone, words) = (self.phone(), self.words);
+        let mut asked: Vec<(&str, Value)> = vec![("/sessions", words.order(&phone, &json!({"device": null})))];
+        if self.has(Operation::RetrieveSessions) {
+            asked.extend([("/retrieve-sessions", json!({})), ("/retrieve-qos-profiles", json!({}))]);
+        }
+        let with = |body: &Value, device: &Value| {
+            let mut body = body.clone();
+            body[words.field("device")] = device.clone();
+            body
+        };
+        for (path, bare) in &asked {
+            self.post(path, bare).await;
+            for (device, token) in [
+                (None, "three-legged"),
+                (Some(words.phone(&phone)), "three-legged"),
+                (Some(words.network_access("device@example.com")), DEFAULT_TOKEN),
+                (Some(words.phone(&phone)), DEFAULT_TOKEN),
+            ] {
+                let body = device.map_or_else(|| bare.clone(), |device| with(bare, &device));
+                self.call(Method::POST, path, Some(token), Some(&body)).await;
+                self.retrieve_by(token).await;
+                self.forget();
+            }
+            self.set(|settings| settings.unsupported_identifiers = [Kind::PhoneNumber].into()).await;
+            self.post(path, &with(bare, &words.phone(&phone))).await;
+            self.unset().await;
+            self.set(|settings| settings.known_devices_only = true).await;
+            self.post(path, &with(bare, &words.phone(&phone))).await;
+            self.unset().await;
+            self.set(|settings| settings.devices_without_service = vec![phone.clone().into()]).await;
+            self.post(path, &with(bare, &words.phone(&phone))).await;
+            self.unset().await;
+        }
+        self.forget();
+    }
+
+    async fn retrieve_by(&self, token: &str) {
+        if self.has(Operation::RetrieveSessions) {
+            self.call(Method::POST, "/retrieve-sessions", Some(token), Some(&json!({}))).await;
+        }
+    }
+
+    fn forget(&self) {
+        self.admin.forget();
+    }
+
+    /// Looks at what is offered.
+    async fn profiles(&self) {
+        if self.has(Operation::GetQosProfile) {
+            assert_eq!(self.get("/qos-profiles/QOS_E").await.0, 200);
+            assert_eq!(self.get("/qos-profiles/QOS_NONE").await.0, 404);
+            assert_eq!(self.get("/qos-profiles/a").await.0, 400);
+            assert_eq!(self.get("/qos-profiles/a%20b").await.0, 400);
+        }
+        if self.has(Operation::GetQosProfiles) {
+            for (query, status) in
+                [("", 200), ("?name=QOS_E", 200), ("?status=ACTIVE", 200), ("?name=QOS_NONE", 404), ("?status=INACTIVE", 404)]
+            {
+                assert_eq!(self.get(&format!("/qos-profiles{query}")).await.0, status, "{query}");
+            }
+        }
+        if self.has(Operation::RetrieveQosProfiles) {
+            let device = self.words.phone(SUBJECT);
+            for body in [json!({}), json!({"device": device}), json!({"name": "QOS_E"}), json!({"status": "INACTIVE"})] {
+                assert_eq!(self.post("/retrieve-qos-profiles", &body).await.0, 200, "{body}");
+            }
+            for body in [json!({"name": "a"}), json!({"status": "none"}), json!({"name": 5})] {
+                assert_eq!(self.post("/retrieve-qos-profiles", &body).await.0, 400, "{body}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn everything_that_the_simulator_answers_agrees_with_its_generations_document() {
+    let mut summary = Summary::new(Side::Simulator);
+    for form in FORMS {
+        let Some(script) = Script::start(form).await else { return };
+        script.sessions_come_and_go().await;
+        script.sessions_live_and_die().await;
+        script.mistakes().await;
+        script.strangers().await;
+        script.conflicts_and_limits().await;
+        script.devices().await;
+        script.profiles().await;
+        summary.add(script.contract.clone(), script.proxy.tally());
+    }
+    summary.judge();
+    summary.judge_completeness(|document, operation, status| match (status, operation) {
+        ("500", _) => Some("the simulator has no errors of its own; they can be injected, outside of the contract"),
+        ("403", "createSession") if document == "camara/v0.8.1/qod-api.yaml" => Some("0.8 has no scopes"),
+        ("403", "getQosProfile" | "getQosProfiles") => Some("no scope is needed"),
+        _ => None,
+    });
+}

@@ -6,6 +6,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::generation::Generation;
 use super::session::{End, Session, State};
 use super::sessions::Sessions;
 
@@ -150,6 +151,7 @@ fn fate(session: &Session, outages: &Outages, leaked: Leaked, now: Timestamp) ->
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     session_id: Uuid,
+    generation: Generation,
     client: String,
     device: String,
     application_server: Vec<String>,
@@ -169,6 +171,7 @@ pub struct Entry {
     freed: Option<String>,
     released: Option<String>,
     last_asked: Option<String>,
+    events_due: usize,
     answered: bool,
     doubled: bool,
     held_seconds: i64,
@@ -180,6 +183,7 @@ pub(super) fn entries(sessions: &Sessions, outages: &Outages, leaked: Leaked, no
     let text = |at: Timestamp| at.to_string();
     let entry = |session: &Session| Entry {
         session_id: session.id,
+        generation: session.order.generation,
         client: session.order.client.clone(),
         device: session.order.flow.device.masked(),
         application_server: session.order.flow.servers.iter().map(ToString::to_string).collect(),
@@ -204,6 +208,7 @@ pub(super) fn entries(sessions: &Sessions, outages: &Outages, leaked: Leaked, no
         freed: session.freed.map(text),
         released: session.released.map(text),
         last_asked: session.last_asked.map(text),
+        events_due: session.due.len(),
         answered: session.answered,
         doubled: session.doubled,
         held_seconds: session.held(now).as_secs(),

@@ -29,6 +29,8 @@ use crate::private::Private;
 pub(super) struct Call {
     /// What the path speaks.
     pub(super) wire: &'static Wire,
+    /// The path itself.
+    pub(super) path: String,
     /// What it asks for.
     pub(super) operation: Operation,
     /// The session's id, or the profile's name, from the path.

@@ -77,7 +77,7 @@ async fn ask(
     let echo =
         correlator.as_deref().filter(|value| wire.correlator.takes(value)).and_then(|value| HeaderValue::from_str(value).ok());
     let call =
-        Call { wire, operation, name, query, token: bearer(&headers), correlator, json, body: Private::new(body.to_vec()) };
+        Call { wire, path, operation, name, query, token: bearer(&headers), correlator, json, body: Private::new(body.to_vec()) };
     let mut response = answer(api, switch, call).await;
     if let Some(echo) = echo {
         response.headers_mut().insert(CORRELATOR, echo);

@@ -28,8 +28,10 @@ impl Provider {
             profile(wire, &create.profile, &device, settings)?;
         }
         let duration = duration(&create, mock, settings)?;
-        let Create { device: sent, servers, device_ports, server_ports, profile, callback, echo, .. } = create;
-        let notify = callback?;
+        let Create {
+            device: sent, servers, device_ports, server_ports, profile, callback: notify, callback_problem, echo, ..
+        } = create;
+        callback_problem.report()?;
         if mock {
             mock::create(sent.as_ref())?;
         }
@@ -51,7 +53,7 @@ impl Provider {
         let mut answer = Answer::of(status, Some(info), Some(session.id));
         if settings.has(Quirk::EmptyCreated) {
             answer.body = None;
-            answer.location = Some(format!("{}/sessions/{}", wire.sessions, session.id));
+            answer.location = Some(format!("{}/{}", call.path, session.id));
         }
         Ok(answer)
     }

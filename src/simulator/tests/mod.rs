@@ -3,6 +3,8 @@
 mod admin;
 mod api;
 mod faults;
+mod generations;
+mod quirks;
 mod raw;
 mod scenarios;
 

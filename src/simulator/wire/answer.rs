@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Wire;
-use super::request::{CallbackForm, callback_fields};
+use super::callback::{CallbackForm, callback_fields};
 use crate::simulator::generation::Generation;
 use crate::simulator::session::{End, Session, State, seconds_later};
 use crate::simulator::settings::{Flavour, Profile, ProfileBodies, Quirk, Settings};

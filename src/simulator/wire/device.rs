@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde_json::{Map, Value};
 
-use super::request::{DeviceIpv4, PortProblem, RequestForm};
+use super::request::{DeviceIpv4, Later, RequestForm};
 use super::schema::{Object, violation};
 use super::{Fault, Problem};
 use crate::private::Private;
@@ -49,7 +49,7 @@ impl Sent {
 }
 
 /// The device that `body` names, if it names one.
-pub(super) fn device(body: &Object<'_>, form: &RequestForm, ports: &mut PortProblem) -> Result<Option<Sent>, Problem> {
+pub(super) fn device(body: &Object<'_>, form: &RequestForm, ports: &mut Later) -> Result<Option<Sent>, Problem> {
     let names = &form.names;
     let Some(device) = body.object(names.device)? else {
         return Ok(None);
@@ -105,7 +105,7 @@ pub(super) fn device(body: &Object<'_>, form: &RequestForm, ports: &mut PortProb
 }
 
 /// `DeviceIpv4Addr`: a public address with a private one, a port, or both.
-fn device_ipv4(ipv4: &Object<'_>, form: &RequestForm, ports: &mut PortProblem) -> Result<(Ipv4Addr, Vec<Identifier>), Problem> {
+fn device_ipv4(ipv4: &Object<'_>, form: &RequestForm, ports: &mut Later) -> Result<(Ipv4Addr, Vec<Identifier>), Problem> {
     ipv4.only(&["publicAddress", "privateAddress", "publicPort"])?;
     let public: Ipv4Addr = ipv4.parsed("publicAddress")?.ok_or_else(|| ipv4.missing("publicAddress"))?;
     let private: Option<Ipv4Addr> = ipv4.parsed("privateAddress")?;
@@ -117,7 +117,7 @@ fn device_ipv4(ipv4: &Object<'_>, form: &RequestForm, ports: &mut PortProblem) -
     if let Some(port) = port {
         match form.port(port) {
             Some(port) => found.push(Identifier::Ipv4Port(public, port)),
-            None => ports.note(&format!("Invalid port value specified: {}", ipv4.path("publicPort"))),
+            None => ports.port(&format!("Invalid port value specified: {}", ipv4.path("publicPort"))),
         }
     }
     if private == Some(public) {

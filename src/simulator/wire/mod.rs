@@ -2,9 +2,10 @@
 //! answers; the state machine and the ledger behind them are the same for all.
 //!
 //! A generation is a [`Wire`] in a file of its own, written as what differs from the one before it. What they share is in [`schema`],
-//! [`device`], [`request`], [`answer`].
+//! [`device`], [`request`], [`callback`], [`answer`].
 
 pub(super) mod answer;
+mod callback;
 pub(super) mod device;
 pub(super) mod request;
 mod schema;

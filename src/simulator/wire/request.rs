@@ -5,18 +5,17 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
-use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use url::Url;
 use uuid::Uuid;
 
+use super::callback::{CallbackForm, callback, callback_fields};
 use super::device::{Sent, canonical, device, ipv4_net, ipv6_net};
 use super::schema::{Object, integer, violation};
 use super::{Fault, Problem, Wire};
 use crate::private::Private;
 use crate::simulator::flow::PortSet;
-use crate::simulator::settings::{Quirk, Settings};
-use crate::simulator::transition::{NotifyTarget, PrivateKeyJwt};
+use crate::simulator::settings::Settings;
+use crate::simulator::transition::NotifyTarget;
 
 /// The longest duration up to 0.10 (`CreateSession.duration`), and the one that an absent duration means there.
 pub(in crate::simulator) const DAY: i64 = 86_400;
@@ -71,21 +70,6 @@ pub(in crate::simulator) enum DurationForm {
     Required,
     /// From 1 to what an int32 holds.
     Int32,
-}
-
-/// How a client says where it wants to be told of changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::simulator) enum CallbackForm {
-    /// `notificationUrl`, `notificationAuthToken`
-    Flat,
-    /// `webhook`
-    Webhook,
-    /// `sink`, `sinkCredential`
-    Sink,
-    /// The same, https only.
-    HttpsSink,
-    /// The same, also with PRIVATE_KEY_JWT.
-    KeySink,
 }
 
 /// The form of requests.
@@ -155,21 +139,31 @@ pub(in crate::simulator) struct Create {
     pub(in crate::simulator) duration: Option<i64>,
     /// Whether it may be a day at most, and may be left out for that.
     pub(in crate::simulator) up_to_a_day: bool,
-    /// Where to tell the client of changes, or what is wrong with that.
-    pub(in crate::simulator) callback: Result<Option<NotifyTarget>, Problem>,
+    /// Where to tell the client of changes.
+    pub(in crate::simulator) callback: Option<NotifyTarget>,
+    /// What is wrong with that.
+    pub(in crate::simulator) callback_problem: Later,
     /// What answers repeat, with its secrets.
     pub(in crate::simulator) echo: Private<Map<String, Value>>,
 }
 
-/// The first port outside its range; it is reported only when all else agrees with the schema, since it has a code of its own.
-pub(super) struct PortProblem(Option<Problem>);
+/// The first problem of those that have a place of their own further down the order of the checks.
+#[derive(Debug, Default)]
+pub(in crate::simulator) struct Later(Option<Problem>);
 
-impl PortProblem {
-    pub(super) fn note(&mut self, message: &str) {
-        self.0.get_or_insert_with(|| Problem::new(Fault::OutOfRange, message));
+impl Later {
+    /// Notes a problem.
+    pub(super) fn note(&mut self, problem: Problem) {
+        self.0.get_or_insert(problem);
     }
 
-    fn report(self) -> Result<(), Problem> {
+    /// Notes a port outside its range.
+    pub(super) fn port(&mut self, message: &str) {
+        self.note(Problem::new(Fault::OutOfRange, message));
+    }
+
+    /// Now is its place.
+    pub(in crate::simulator) fn report(self) -> Result<(), Problem> {
         self.0.map_or(Ok(()), Err)
     }
 }
@@ -187,7 +181,7 @@ pub(in crate::simulator) fn create(wire: &Wire, body: &[u8], settings: &Settings
     let (target, _) = callback_fields(form.callback);
     let known: Vec<&str> = names.repeated().into_iter().chain(target.iter().copied()).chain(["duration"]).collect();
     object.only(&known)?;
-    let mut ports = PortProblem(None);
+    let mut ports = Later::default();
     let device = device(&object, form, &mut ports)?;
     if form.device_required && device.is_none() {
         return Err(object.missing(names.device));
@@ -217,13 +211,14 @@ pub(in crate::simulator) fn create(wire: &Wire, body: &[u8], settings: &Settings
         (_, Some(seconds)) if seconds < 1 => return Err(violation("duration")),
         _ => {}
     }
-    let callback = callback(wire, &object, settings)?;
+    let mut callback_problem = Later::default();
+    let callback = callback(wire, &object, settings, &mut callback_problem)?;
     ports.report()?;
     let echo = names.repeated().into_iter().chain(target.iter().copied());
     let echo = echo.filter_map(|name| body.get(name).map(|value| (name.to_owned(), value.clone()))).collect();
     let (profile, echo) = (profile.to_owned(), Private::new(echo));
     let up_to_a_day = form.duration == DurationForm::UpToADay;
-    Ok(Create { device, servers, device_ports, server_ports, profile, duration, up_to_a_day, callback, echo })
+    Ok(Create { device, servers, device_ports, server_ports, profile, duration, up_to_a_day, callback, callback_problem, echo })
 }
 
 /// Reads the body of `extendQosSessionDuration`: the additional seconds.
@@ -259,7 +254,7 @@ pub(in crate::simulator) fn sessions_lookup(wire: &Wire, body: &[u8]) -> Result<
     let body = parse(body)?;
     let object = Object::body(&body, wire.request.closed)?;
     object.only(&[wire.request.names.device])?;
-    let mut ports = PortProblem(None);
+    let mut ports = Later::default();
     let device = device(&object, &wire.request, &mut ports)?;
     ports.report()?;
     Ok(Lookup { device, empty: object.empty(), name: None, status: None })
@@ -270,7 +265,7 @@ pub(in crate::simulator) fn profiles_lookup(wire: &Wire, body: &[u8]) -> Result<
     let body = parse(body)?;
     let object = Object::body(&body, wire.request.closed)?;
     object.only(&[wire.request.names.device, "name", "status"])?;
-    let mut ports = PortProblem(None);
+    let mut ports = Later::default();
     let device = device(&object, &wire.request, &mut ports)?;
     let name = object.text("name")?.map(ToOwned::to_owned);
     if name.as_deref().is_some_and(|name| !profile_name(name)) {
@@ -318,7 +313,7 @@ fn servers(body: &Object<'_>, form: &RequestForm) -> Result<Vec<IpNet>, Problem>
     if servers.is_empty() { Err(insufficient()) } else { Ok(servers) }
 }
 
-fn port_set(body: &Object<'_>, field: &str, form: &RequestForm, problem: &mut PortProblem) -> Result<PortSet, Problem> {
+fn port_set(body: &Object<'_>, field: &str, form: &RequestForm, problem: &mut Later) -> Result<PortSet, Problem> {
     let Some(spec) = body.object(field)? else {
         return Ok(PortSet::ALL);
     };
@@ -335,7 +330,7 @@ fn port_set(body: &Object<'_>, field: &str, form: &RequestForm, problem: &mut Po
         let to = range.integer("to")?.ok_or_else(|| range.missing("to"))?;
         match (form.port(from), form.port(to)) {
             (Some(from), Some(to)) if from <= to => found.push(from..=to),
-            _ => problem.note(&format!("Invalid port ranges specified: {field}")),
+            _ => problem.port(&format!("Invalid port ranges specified: {field}")),
         }
     }
     let ports = spec.array("ports")?;
@@ -346,106 +341,9 @@ fn port_set(body: &Object<'_>, field: &str, form: &RequestForm, problem: &mut Po
         let port = integer(element).ok_or_else(|| violation(&format!("{field}.ports[{index}]")))?;
         match form.port(port) {
             Some(port) => found.push(port..=port),
-            None => problem.note(&format!("Invalid port value specified: {field}")),
+            None => problem.port(&format!("Invalid port value specified: {field}")),
         }
     }
     // Only properties that the schema does not know: no restriction is expressed.
     Ok(if ranges.is_some() || ports.is_some() { PortSet::of(found) } else { PortSet::ALL })
-}
-
-/// The fields of the callback, and where in them the secret is that answers leave out.
-pub(super) const fn callback_fields(form: CallbackForm) -> (&'static [&'static str], &'static str) {
-    match form {
-        CallbackForm::Flat => (&["notificationUrl", "notificationAuthToken"], "notificationAuthToken"),
-        CallbackForm::Webhook => (&["webhook"], "notificationAuthToken"),
-        CallbackForm::Sink | CallbackForm::HttpsSink | CallbackForm::KeySink => (&["sink", "sinkCredential"], "sinkCredential"),
-    }
-}
-
-/// Reads the callback. What has a place of its own in the order of the checks is an error within the result.
-fn callback(wire: &Wire, body: &Object<'_>, settings: &Settings) -> Result<Result<Option<NotifyTarget>, Problem>, Problem> {
-    let target = |url: &str, token: Option<&str>| NotifyTarget {
-        url: Private::from(url),
-        token: token.map(Private::from),
-        token_expires: None,
-        key: None,
-        generation: wire.generation(),
-        flavour: wire.dialect.flavour,
-    };
-    match wire.request.callback {
-        CallbackForm::Flat => {
-            let token = body.text("notificationAuthToken")?;
-            let url = body.parsed::<Url>("notificationUrl")?.and(body.text("notificationUrl")?);
-            Ok(Ok(url.map(|url| target(url, token))))
-        }
-        CallbackForm::Webhook => {
-            let Some(webhook) = body.object("webhook")? else {
-                return Ok(Ok(None));
-            };
-            let (parsed, text) = (webhook.parsed::<Url>("notificationUrl")?, webhook.text("notificationUrl")?);
-            let url = parsed.and(text).ok_or_else(|| webhook.missing("notificationUrl"))?;
-            let token = webhook.text("notificationAuthToken")?;
-            if token.is_some_and(|token| !(20..=256).contains(&token.chars().count())) {
-                return Ok(Err(violation("webhook.notificationAuthToken")));
-            }
-            Ok(Ok(Some(target(url, token))))
-        }
-        form => {
-            let most = if form == CallbackForm::KeySink { 2048 } else { usize::MAX };
-            let url = body.parsed::<Url>("sink")?.and(body.short("sink", most)?);
-            let https = url.is_none_or(|url| url.starts_with("https://"));
-            if form != CallbackForm::Sink && !https && !settings.has(Quirk::HttpSinks) {
-                return Ok(Err(Problem::new(Fault::Sink, "sink not valid for the specified protocol")));
-            }
-            let credential = match body.object("sinkCredential")? {
-                Some(credential) => match self::credential(&credential, form, settings)? {
-                    Ok(credential) => credential,
-                    Err(problem) => return Ok(Err(problem)),
-                },
-                None => Credential::default(),
-            };
-            let Credential { token, token_expires, key } = credential;
-            Ok(Ok(url.map(|url| NotifyTarget { token, token_expires, key, ..target(url, None) })))
-        }
-    }
-}
-
-#[derive(Default)]
-struct Credential {
-    token: Option<Private<String>>,
-    token_expires: Option<Timestamp>,
-    key: Option<PrivateKeyJwt>,
-}
-
-/// `sinkCredential`: ACCESSTOKEN, and in 1.2-rc PRIVATE_KEY_JWT; what else the enum has was never supported.
-fn credential(credential: &Object<'_>, form: CallbackForm, settings: &Settings) -> Result<Result<Credential, Problem>, Problem> {
-    let kind = credential.text("credentialType")?.ok_or_else(|| credential.missing("credentialType"))?;
-    match kind {
-        "ACCESSTOKEN" => {}
-        "PRIVATE_KEY_JWT" if form == CallbackForm::KeySink => {
-            credential.only(&["credentialType", "clientId", "tokenUri", "jwksUri"])?;
-            let (client, uri) = (credential.short("clientId", 128)?, credential.short("tokenUri", 2048)?);
-            credential.short("jwksUri", 2048)?;
-            if uri.is_some_and(|uri| !uri.starts_with("https://") || uri.parse::<Url>().is_err()) {
-                return Err(violation("sinkCredential.tokenUri"));
-            }
-            if !settings.private_key_jwt {
-                let message = "PRIVATE_KEY_JWT is not configured for this client";
-                return Ok(Err(Problem::new(Fault::PrivateKey, message)));
-            }
-            let key = PrivateKeyJwt { client_id: client.map(Private::from), token_uri: uri.map(Private::from) };
-            return Ok(Ok(Credential { key: Some(key), ..Credential::default() }));
-        }
-        _ => return Ok(Err(Problem::new(Fault::Credential, "Only Access token is supported"))),
-    }
-    credential.only(&["credentialType", "accessToken", "accessTokenExpiresUtc", "accessTokenType"])?;
-    let most = if form == CallbackForm::KeySink { 4096 } else { usize::MAX };
-    let token = credential.short("accessToken", most)?.ok_or_else(|| credential.missing("accessToken"))?;
-    let expires: Option<Timestamp> = credential.parsed("accessTokenExpiresUtc")?;
-    let token_expires = Some(expires.ok_or_else(|| credential.missing("accessTokenExpiresUtc"))?);
-    let token_type = credential.text("accessTokenType")?.ok_or_else(|| credential.missing("accessTokenType"))?;
-    if token_type != "bearer" {
-        return Ok(Err(Problem::new(Fault::TokenType, "Only bearer token is supported")));
-    }
-    Ok(Ok(Credential { token: Some(Private::from(token)), token_expires, key: None }))
 }

@@ -1,6 +1,7 @@
 //! Telefónica Open Gateway's forms (their documents of QoD 0.8, 0.10 and 1.1): errors without `status`, codes of their own, one scope.
 
-use super::request::{CallbackForm, RequestForm};
+use super::callback::CallbackForm;
+use super::request::RequestForm;
 use super::{DeviceRule, Fault, Scope, Wire, v0_8, v0_10, v1_1};
 use crate::simulator::generation::{Dialect, Generation};
 use crate::simulator::settings::Operation;

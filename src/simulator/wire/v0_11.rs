@@ -2,7 +2,8 @@
 //! `x-correlator`.
 
 use super::answer::AnswerForm;
-use super::request::{CallbackForm, DurationForm, RequestForm};
+use super::callback::CallbackForm;
+use super::request::{DurationForm, RequestForm};
 use super::{Correlator, DeviceRule, Fault, Scope, Wire, v0_10};
 use crate::simulator::generation::{Dialect, Generation};
 use crate::simulator::settings::Operation;

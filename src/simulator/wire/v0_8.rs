@@ -1,7 +1,8 @@
 //! API version 0.8 (release v0.8.1, `qod-api.yaml`).
 
 use super::answer::AnswerForm;
-use super::request::{CallbackForm, DeviceIpv4, DurationForm, Names, ProfileForm, RequestForm};
+use super::callback::CallbackForm;
+use super::request::{DeviceIpv4, DurationForm, Names, ProfileForm, RequestForm};
 use super::{Correlator, DeviceRule, Fault, Scope, Wire};
 use crate::simulator::generation::{Dialect, Generation};
 use crate::simulator::settings::Operation;

@@ -1,7 +1,8 @@
 //! API version 0.9 (release v0.9.0, `qod-api.yaml`): new names, `qosStatus`, profiles, `webhook`, scopes, errors with `status`.
 
 use super::answer::AnswerForm;
-use super::request::{CallbackForm, DeviceIpv4, Names, ProfileForm, RequestForm};
+use super::callback::CallbackForm;
+use super::request::{DeviceIpv4, Names, ProfileForm, RequestForm};
 use super::{Fault, Scope, Wire, v0_8};
 use crate::simulator::generation::{Dialect, Generation};
 use crate::simulator::settings::Operation;

@@ -1,6 +1,8 @@
 //! API version 1.1 (release r3.2, 1.1.0): `sink` must be https, a code for profiles that are not ACTIVE, one identifier is picked
 //! without matching.
 
+use super::callback::CallbackForm;
+use super::request::RequestForm;
 use super::{Correlator, Fault, Wire, v1_0};
 use crate::simulator::generation::{Dialect, Generation};
 use crate::simulator::settings::Operation;
@@ -10,7 +12,7 @@ pub(super) const WIRE: Wire = Wire {
     dialect: Dialect::camara(Generation::V1_1),
     matches_identifiers: false,
     correlator: Correlator::Wide,
-    request: super::request::RequestForm { callback: super::request::CallbackForm::HttpsSink, ..v1_0::WIRE.request },
+    request: RequestForm { callback: CallbackForm::HttpsSink, ..v1_0::WIRE.request },
     code,
     ..v1_0::WIRE
 };

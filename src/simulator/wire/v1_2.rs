@@ -2,7 +2,8 @@
 //! properties refused, limits on every value.
 
 use super::answer::AnswerForm;
-use super::request::{CallbackForm, DurationForm, RequestForm};
+use super::callback::CallbackForm;
+use super::request::{DurationForm, RequestForm};
 use super::{Fault, Wire, v1_1};
 use crate::simulator::generation::{Dialect, Generation};
 use crate::simulator::settings::Operation;

@@ -3,7 +3,9 @@
 //! The test definitions contradict their own documents in places. What is followed is the document; where the test wants what only a
 //! setting gives (`durationCode`, `refuseEmptyLookup`, `deletedKeptSeconds`), the setting is on, which the step says.
 
+mod early;
 mod meaning;
+mod refusals;
 mod steps;
 
 use std::collections::BTreeMap;

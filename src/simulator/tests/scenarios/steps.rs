@@ -2,48 +2,48 @@
 
 use k8s_openapi::jiff::SignedDuration;
 use reqwest::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::super::device::{Device, Identifier, Kind, Subscriber, SubscriberIpv4};
 use super::super::super::generation::Generation;
-use super::super::super::settings::{Course, DurationCode, Flavour, Profile, ProfileStatus, Settings};
+use super::super::super::settings::{Course, Flavour, Profile, ProfileStatus, Settings};
 use super::super::super::tokens::Grant;
 use super::super::super::transition::{EventStatus, StatusInfo};
-use super::super::super::{Admin, Simulator};
+use super::super::super::{Admin, Selection, Simulator};
 use super::meaning::Scenario;
 use crate::clock::Clock;
 use crate::private::Private;
 
 /// A device known by phone and IPv6, one known by phone and IPv4, one that the service is not for.
-const PHONE: &str = "+447700900112";
+pub(super) const PHONE: &str = "+447700900112";
 const OTHER: &str = "+447700900113";
-const UNSERVED: &str = "+447700900118";
+pub(super) const UNSERVED: &str = "+447700900118";
 const CORRELATOR: &str = "b4333c46-49c0-4f62-80d7-f0ef930f1c46";
-const SINK: &str = "https://client.example.com/n/1";
-const SINK_TOKEN: &str = "c8974e592c2fa383d4a3960714";
+pub(super) const SINK: &str = "https://client.example.com/n/1";
+pub(super) const SINK_TOKEN: &str = "c8974e592c2fa383d4a3960714";
 
 pub(super) struct World {
-    generation: Generation,
-    simulator: Simulator,
-    admin: Admin,
+    pub(super) generation: Generation,
+    pub(super) simulator: Simulator,
+    pub(super) admin: Admin,
     http: reqwest::Client,
 }
 
 /// A request, valid until a scenario spoils it.
 #[derive(Clone)]
-struct Ask {
-    method: Method,
-    url: String,
-    body: Option<Value>,
-    token: Option<&'static str>,
-    correlator: &'static str,
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) url: String,
+    pub(super) body: Option<Value>,
+    pub(super) token: Option<&'static str>,
+    pub(super) correlator: &'static str,
 }
 
 impl Ask {
     /// With these fields of its body in the place of its own; null removes one.
     #[expect(clippy::needless_pass_by_value, reason = "reads best with a json! literal")]
-    fn with(mut self, changes: Value) -> Self {
+    pub(super) fn with(mut self, changes: Value) -> Self {
         let fields = self.body.get_or_insert_with(|| json!({})).as_object_mut().unwrap();
         for (name, value) in changes.as_object().unwrap() {
             if value.is_null() {
@@ -55,20 +55,20 @@ impl Ask {
         self
     }
 
-    fn as_of(mut self, token: &'static str) -> Self {
+    pub(super) fn as_of(mut self, token: &'static str) -> Self {
         self.token = Some(token);
         self
     }
 }
 
-struct Told {
-    status: u16,
-    body: Value,
-    correlator: Option<String>,
-    json: bool,
+pub(super) struct Told {
+    pub(super) status: u16,
+    pub(super) body: Value,
+    pub(super) correlator: Option<String>,
+    pub(super) json: bool,
 }
 
-type Verdict = Result<(), String>;
+pub(super) type Verdict = Result<(), String>;
 
 fn check(holds: bool, what: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(what()) }
@@ -139,7 +139,7 @@ impl World {
         })
     }
 
-    fn credential() -> Value {
+    pub(super) fn credential() -> Value {
         json!({
             "credentialType": "ACCESSTOKEN",
             "accessToken": SINK_TOKEN,
@@ -148,7 +148,7 @@ impl World {
         })
     }
 
-    fn ask(&self, method: Method, url: String, body: Option<Value>) -> Ask {
+    pub(super) fn ask(&self, method: Method, url: String, body: Option<Value>) -> Ask {
         Ask { method, url, body, token: Some("two-legged"), correlator: CORRELATOR }
     }
 
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    async fn send(&self, ask: &Ask) -> Told {
+    pub(super) async fn send(&self, ask: &Ask) -> Told {
         let mut request = self.http.request(ask.method.clone(), &ask.url).header("x-correlator", ask.correlator);
         if let Some(token) = ask.token {
             request = request.bearer_auth(token);
@@ -198,7 +198,7 @@ impl World {
     }
 
     /// That the answer is this error, in full form.
-    async fn refused(&self, ask: &Ask, status: u16, codes: &[&str]) -> Verdict {
+    pub(super) async fn refused(&self, ask: &Ask, status: u16, codes: &[&str]) -> Verdict {
         let told = self.send(ask).await;
         let body = &told.body;
         let code = body["code"].as_str().unwrap_or_default();
@@ -346,7 +346,7 @@ impl World {
             self.admin.change(|settings| settings.deleted_kept_seconds = 360).await.unwrap();
             self.done(&self.request("deleteSession", id), 204).await?;
         } else {
-            self.admin.terminate(&super::super::super::Selection::default());
+            self.admin.terminate(&Selection::default());
         }
         self.admin.advance(SignedDuration::from_secs(300));
         let info = self.done(ask, 200).await?;
@@ -386,234 +386,6 @@ impl World {
                 check(list == json!([]), || list.to_string())
             }
         }
-    }
-
-    /// The scenarios that end in an error.
-    async fn refusal(&self, feature: &str, scenario: Scenario, ask: Ask, id: &str) -> Verdict {
-        let first = self.generation == Generation::V0_11;
-        let later = |early: &'static str, later: &'static str| if first { early } else { later };
-        let device = |device: Value| ask.clone().with(json!({"device": device}));
-        let bad = ["INVALID_ARGUMENT"];
-        let all = |asks: Vec<Ask>, codes: &'static [&'static str]| async move {
-            for ask in asks {
-                self.refused(&ask, 400, codes).await.map_err(|why| format!("{why} for {:?}", ask.body))?;
-            }
-            Ok(())
-        };
-        let with_url = |change: &dyn Fn(&str) -> String| Ask { url: change(&ask.url), ..ask.clone() };
-        match scenario {
-            Scenario::EmptyDevice => self.refused(&device(json!({})), 400, &bad).await,
-            Scenario::MalformedDevice => {
-                let wrong = [
-                    json!({"phoneNumber": "447700900112"}),
-                    json!({"ipv4Address": {"publicAddress": "203.0.113.7"}}),
-                    json!({"ipv6Address": "2001:db8::/64"}),
-                    json!({"networkAccessIdentifier": 5}),
-                ];
-                all(wrong.into_iter().map(device).collect(), &["INVALID_ARGUMENT"]).await
-            }
-            Scenario::UnknownDevice => {
-                let code = later("DEVICE_NOT_FOUND", "IDENTIFIER_NOT_FOUND");
-                self.refused(&device(json!({"phoneNumber": "+447700900999"})), 404, &[code]).await
-            }
-            Scenario::UnnecessaryDevice => self.refused(&ask.as_of("three-legged"), 422, &["UNNECESSARY_IDENTIFIER"]).await,
-            Scenario::MissingDevice => {
-                let code = later("UNIDENTIFIABLE_DEVICE", "MISSING_IDENTIFIER");
-                self.refused(&ask.with(json!({"device": null})), 422, &[code]).await
-            }
-            Scenario::UnsupportedDevice => {
-                let code = later("UNSUPPORTED_DEVICE_IDENTIFIERS", "UNSUPPORTED_IDENTIFIER");
-                self.refused(&device(json!({"ipv6Address": "2001:db8:0:1::5"})), 422, &[code]).await?;
-                if first {
-                    return Ok(());
-                }
-                self.refused(&device(json!({"networkAccessIdentifier": "1@example.com"})), 422, &[code]).await
-            }
-            Scenario::NoService => {
-                let code = later("DEVICE_NOT_APPLICABLE", "SERVICE_NOT_APPLICABLE");
-                self.refused(&device(json!({"phoneNumber": UNSERVED})), 422, &[code]).await
-            }
-            Scenario::Mismatch => {
-                let two = json!({"phoneNumber": PHONE, "ipv4Address": {"publicAddress": "203.0.113.7", "publicPort": 59765}});
-                self.refused(&device(two), 422, &[later("DEVICE_IDENTIFIERS_MISMATCH", "IDENTIFIER_MISMATCH")]).await
-            }
-            Scenario::TokenContext => self.refused(&ask.as_of("of-other-device"), 403, &["INVALID_TOKEN_CONTEXT"]).await,
-            Scenario::Schema => {
-                let wrong = match feature {
-                    "createSession" => json!({"qosProfile": "?"}),
-                    "extend" => json!({"requestedAdditionalDuration": 0}),
-                    "retrieveSessions" => json!({"device": "x"}),
-                    _ => json!({"status": "GONE"}),
-                };
-                self.refused(&ask.with(wrong), 400, &bad).await
-            }
-            Scenario::NoBody => self.refused(&Ask { body: None, ..ask }, 400, &bad).await,
-            Scenario::EmptyBody => {
-                // r1.3 and r2.2 want it refused by retrieveSessions too: the setting gives that.
-                self.admin.change(|settings| settings.refuse_empty_lookup = true).await.unwrap();
-                self.refused(&Ask { body: Some(json!({})), ..ask }, 400, &bad).await
-            }
-            Scenario::EmptyProperty => {
-                let names = ["device", "applicationServer", "devicePorts", "applicationServerPorts", "sinkCredential"];
-                let empty = names.map(|name| ask.clone().with(Value::Object(Map::from_iter([(name.to_owned(), json!({}))]))));
-                all(empty.into(), &["INVALID_ARGUMENT"]).await
-            }
-            Scenario::Ports => {
-                let mut wrong = vec![device(json!({"ipv4Address": {"publicAddress": "203.0.113.7", "publicPort": 65_536}}))];
-                if feature == "createSession" {
-                    for name in ["devicePorts", "applicationServerPorts"] {
-                        for ports in [
-                            json!({"ports": [-1]}),
-                            json!({"ranges": [{"from": 1, "to": 65_536}]}),
-                            json!({"ranges": [{"from": -1, "to": 5}]}),
-                        ] {
-                            wrong.push(ask.clone().with(Value::Object(Map::from_iter([(name.to_owned(), ports)]))));
-                        }
-                    }
-                }
-                all(wrong, &["OUT_OF_RANGE", "INVALID_ARGUMENT"]).await
-            }
-            Scenario::CredentialType => {
-                let codes: &'static [&str] =
-                    if self.generation == Generation::V1_2 { &["INVALID_ARGUMENT"] } else { &["INVALID_CREDENTIAL"] };
-                let kinds =
-                    ["PLAIN", "REFRESHTOKEN"].map(|kind| ask.clone().with(json!({"sinkCredential": {"credentialType": kind}})));
-                all(kinds.into(), codes).await
-            }
-            Scenario::TokenType => {
-                let mut credential = World::credential();
-                credential["accessTokenType"] = json!("mac");
-                self.refused(&ask.with(json!({"sinkCredential": credential})), 400, &["INVALID_TOKEN", "INVALID_ARGUMENT"]).await
-            }
-            Scenario::UnknownProfile => self.refused(&ask.with(json!({"qosProfile": "NONE"})), 400, &bad).await,
-            Scenario::Duration => {
-                // The document has a code of its own for it.
-                self.refused(&ask.clone().with(json!({"duration": 59})), 400, &["QUALITY_ON_DEMAND.DURATION_OUT_OF_RANGE"])
-                    .await?;
-                self.admin.change(|settings| settings.duration_code = DurationCode::InvalidArgument).await.unwrap();
-                all(vec![ask.clone().with(json!({"duration": 59})), ask.with(json!({"duration": 86_401}))], &["INVALID_ARGUMENT"])
-                    .await
-            }
-            Scenario::Correlator => self.refused(&Ask { correlator: "not valid!", ..ask }, 400, &bad).await,
-            Scenario::BothServers
-            | Scenario::EmptyList
-            | Scenario::LongList
-            | Scenario::TwiceInList
-            | Scenario::WrongInList
-            | Scenario::SubnetInList => {
-                let server = match scenario {
-                    Scenario::BothServers => json!({"ipAddresses": ["198.51.100.10"], "ipv4Address": "198.51.100.11"}),
-                    Scenario::EmptyList => json!({"ipAddresses": []}),
-                    Scenario::LongList => {
-                        json!({"ipAddresses": (0..17).map(|last| format!("198.51.100.{last}")).collect::<Vec<_>>()})
-                    }
-                    Scenario::TwiceInList => json!({"ipAddresses": ["198.51.100.10", "198.51.100.10"]}),
-                    Scenario::WrongInList => json!({"ipAddresses": ["198.51.100.10", "example.com"]}),
-                    _ => json!({"ipAddresses": ["198.51.100.0/24"]}),
-                };
-                self.refused(&ask.with(json!({"applicationServer": server})), 400, &bad).await
-            }
-            Scenario::MalformedId => self.refused(&with_url(&|url| url.replace(id, "not-a-uuid")), 400, &bad).await,
-            Scenario::MalformedName => self.refused(&with_url(&|url| url.replace("QOS_E", "QOS!")), 400, &bad).await,
-            Scenario::LongName => {
-                self.refused(&with_url(&|url| url.replace("QOS_E", "Q")), 400, &bad).await?;
-                self.refused(&with_url(&|url| url.replace("QOS_E", &"Q".repeat(257))), 400, &bad).await
-            }
-            Scenario::NoToken => self.refused(&Ask { token: None, ..ask }, 401, &["UNAUTHENTICATED"]).await,
-            Scenario::ExpiredToken => self.refused(&ask.as_of("expired"), 401, &["UNAUTHENTICATED"]).await,
-            Scenario::WrongToken => self.refused(&ask.as_of("never-given-out"), 401, &["UNAUTHENTICATED"]).await,
-            Scenario::NoScope => self.refused(&ask.as_of("without-scope"), 403, &["PERMISSION_DENIED"]).await,
-            Scenario::ForeignSession => {
-                self.refused(&ask.clone().as_of("other-client"), 403, &["PERMISSION_DENIED"]).await?;
-                self.refused(&ask.as_of("of-other-device"), 403, &["PERMISSION_DENIED"]).await
-            }
-            Scenario::NotFound if feature == "getQosProfile" => {
-                self.refused(&with_url(&|url| url.replace("QOS_E", "NONE")), 404, &["NOT_FOUND"]).await
-            }
-            Scenario::NotFound => {
-                let random = Uuid::new_v4().to_string();
-                self.refused(&with_url(&|url| url.replace(id, &random)), 404, &["NOT_FOUND"]).await
-            }
-            Scenario::Conflict => self.refused(&ask, 409, &["CONFLICT"]).await,
-            Scenario::NotAvailable => {
-                self.admin.terminate(&super::super::super::Selection::default());
-                self.refused(&ask, 409, &["QUALITY_ON_DEMAND.SESSION_EXTENSION_NOT_ALLOWED"]).await
-            }
-            Scenario::InactiveProfile => {
-                for name in ["OLD", "SOON"] {
-                    let ask = ask.clone().with(json!({"qosProfile": name}));
-                    self.refused(&ask, 422, &["QUALITY_ON_DEMAND.QOS_PROFILE_NOT_APPLICABLE"]).await?;
-                }
-                Ok(())
-            }
-            Scenario::PrivateKey => {
-                let key = json!({"credentialType": "PRIVATE_KEY_JWT"});
-                self.refused(&ask.with(json!({"sinkCredential": key})), 422, &["PRIVATE_KEY_JWT_NOT_CONFIGURED"]).await
-            }
-            Scenario::TooMany => {
-                self.admin.change(|settings| settings.requests_per_minute = Some(0)).await.unwrap();
-                self.refused(&ask, 429, &["TOO_MANY_REQUESTS"]).await
-            }
-            other => Err(format!("no step for {other:?}")),
-        }
-    }
-
-    /// The five scenarios of 0.9 and 0.10.
-    pub(super) async fn early(&self) {
-        let url = format!("{}/sessions", self.simulator.url_of(self.generation));
-        let first = self.generation == Generation::V0_8;
-        let (device, server, profile, id) =
-            if first { ("ueId", "asId", "qos", "id") } else { ("device", "applicationServer", "qosProfile", "sessionId") };
-        let (phone, ipv4) = if first { ("msisdn", "ipv4addr") } else { ("phoneNumber", "ipv4Address") };
-        let least = json!({device: {phone: PHONE}, server: {ipv4: "198.51.100.10"}, profile: "QOS_E"});
-        let ports = if first { ["uePorts", "asPorts"] } else { ["devicePorts", "applicationServerPorts"] };
-        let mut all = least.clone();
-        all["duration"] = json!(600);
-        for name in ports {
-            all[name] = json!({"ports": [5060], "ranges": [{"from": 5010, "to": 5020}]});
-        }
-        if first {
-            all["notificationUrl"] = json!(SINK);
-            all["notificationAuthToken"] = json!(SINK_TOKEN);
-        } else {
-            all["webhook"] = json!({"notificationUrl": SINK, "notificationAuthToken": SINK_TOKEN});
-        }
-        for body in [least.clone(), all] {
-            let told = self.send(&self.ask(Method::POST, url.clone(), Some(body.clone()))).await;
-            let info = told.body;
-            assert_eq!(told.status, 201, "{} {info}", self.generation);
-            assert_eq!(info.get("qosStatus").is_some(), !first, "{info}");
-            for name in
-                body.as_object().unwrap().keys().filter(|name| !["webhook", "notificationAuthToken"].contains(&name.as_str()))
-            {
-                assert_eq!(info[name], body[name], "{info}");
-            }
-            let span = info["expiresAt"].as_i64().unwrap() - info["startedAt"].as_i64().unwrap();
-            assert_eq!(span, body.get("duration").map_or(86_400, |duration| duration.as_i64().unwrap()));
-            let one = format!("{url}/{}", info[id].as_str().unwrap());
-            let got = self.send(&self.ask(Method::GET, one.clone(), None)).await;
-            assert_eq!((got.status, got.body), (200, info));
-            assert!(got.correlator.is_none(), "x-correlator came with 0.11");
-            assert_eq!(self.send(&self.ask(Method::DELETE, one.clone(), None)).await.status, 204);
-            assert_eq!(self.send(&self.ask(Method::GET, one, None)).await.status, 404);
-        }
-        let gone = format!("{url}/{}", Uuid::new_v4());
-        let told = self.send(&self.ask(Method::DELETE, gone, None)).await;
-        assert_eq!((told.status, &told.body["code"]), (404, &json!("NOT_FOUND")));
-        let malformed = self.send(&self.ask(Method::GET, format!("{url}/not-a-uuid"), None)).await;
-        assert_eq!(malformed.status, if self.generation == Generation::V0_10 { 400 } else { 404 });
-        let mut wrong = least;
-        wrong[device] = json!({});
-        let told = self.send(&self.ask(Method::POST, url.clone(), Some(wrong))).await;
-        assert_eq!((told.status, &told.body["code"]), (400, &json!(if first { "INVALID_INPUT" } else { "INVALID_ARGUMENT" })));
-        assert_eq!(told.body.get("status").is_some(), !first);
-        let fault = super::super::super::faults::Fault::once(
-            super::super::super::faults::Target::Create,
-            super::super::super::faults::Fault::status(500, "INTERNAL"),
-        );
-        self.admin.add_fault(fault).unwrap();
-        let told = self.send(&self.ask(Method::POST, url, Some(json!({})))).await;
-        assert_eq!((told.status, &told.body["code"]), (500, &json!("INTERNAL")));
     }
 }
 

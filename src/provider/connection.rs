@@ -99,7 +99,7 @@ fn client(spec: &QosProviderSpec, credentials: &Credentials, clock: &Clock) -> R
     let mut settings = qod::Settings::new(generation(spec), url("baseURL", &spec.api.base_url)?);
     settings.profiles_url = spec.api.profiles_url.as_deref().map(|text| url("profilesURL", text)).transpose()?;
     settings.ca_bundle = ca_bundle(spec)?;
-    settings.client_certificate = credentials.client_certificate.clone();
+    settings.client_certificate.clone_from(&credentials.client_certificate);
     settings.request_timeout = request_timeout(spec);
     settings.extra_headers = credentials.extra_headers.clone();
     settings.clock = clock.clone();

@@ -22,4 +22,4 @@ pub mod wire;
 pub use no_token::{NoToken, Refusal};
 pub use settings::{ClientAuthentication, Grant, PrivateKey, Settings, SettingsError, SigningAlgorithm};
 pub use subject::Subject;
-pub use tokens::{Legs, Tokens};
+pub use tokens::Tokens;

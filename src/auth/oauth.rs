@@ -14,10 +14,10 @@ use super::ciba::Consent;
 use super::no_token::{NoToken, Refusal};
 use super::settings::{Grant, Settings, SettingsError};
 use super::subject::Subject;
-use super::tokens::Legs;
 use super::transport::Transport;
 use super::wire::{self, Asked, Granted, Request, TokenFault, TokenFaultClass, Unsigned};
 use crate::clock::Clock;
+use crate::qod::Legs;
 use crate::qod::{AccessToken, Answer, Operation};
 
 /// Requests that are under way at once. Each has a connection of its own.

@@ -43,7 +43,7 @@ impl Subject {
         let ipv4 = device.ipv4_address.as_ref();
         (device.phone_number.as_ref().map(|number| Self::tel(number.expose())))
             .or_else(|| ipv4.map(|ipv4| Self::ipport_v4(*ipv4.public_address.expose(), ipv4.public_port)))
-            .or_else(|| device.ipv6_address.as_ref().map(|address| Self::ipport_v6(*address.expose())))
+            .or_else(|| device.ipv6_address.as_ref().map(|address| Self::ipport_v6(address.expose().address())))
     }
 
     /// The login hint itself, for sending or hashing.
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(Subject::of(&both), Some(number));
     }
 
-    fn v6_address() -> Private<Ipv6Addr> {
+    fn v6_address() -> Private<crate::qod::DeviceIpv6> {
         Private::new("2001:db8::1".parse().unwrap())
     }
 }

@@ -7,16 +7,7 @@ use super::no_token::NoToken;
 use super::oauth::OAuth;
 use super::settings::{Settings, SettingsError};
 use super::subject::Subject;
-use crate::qod::{AccessToken, Operation};
-
-/// Who takes part in a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Legs {
-    /// The client and the provider: the token names no device.
-    Two,
-    /// A subscriber too: the token is for one device.
-    Three,
-}
+use crate::qod::{AccessToken, Legs, Operation};
 
 /// The tokens of one provider and client. Clones share them. They are made anew when the Secret or the spec changes; what was asked
 /// for on behalf of the old ones ends with their last clone.

@@ -29,7 +29,6 @@ struct OAuth<'a> {
 
 /// The tokens for a provider. `secrets` are those of the operator's own namespace. The result is as fresh as the spec and the
 /// Secrets: where one of them changes, it is made anew.
-#[cfg_attr(not(test), expect(dead_code, reason = "the provider's upkeep still takes its fixed token from `connection`"))]
 pub(super) fn tokens(
     spec: &QosProviderSpec,
     namespace: &str,

@@ -7,7 +7,7 @@ use super::answer::{Answer, Body};
 use super::fault::{Fault, FaultClass, Flip, Reason};
 use super::generation::Operation;
 use super::profile::QosProfile;
-use super::session::SessionInfo;
+use super::session::{SessionInfo, SessionList};
 use super::wire::{self, Shape};
 
 /// What was asked.
@@ -23,6 +23,14 @@ pub struct Asked {
 pub fn session(shape: Shape, asked: Asked, answer: &Answer<'_>) -> Result<SessionInfo, Fault> {
     match answer.status {
         200..=299 => shape.session(answer.body.bytes()).ok_or_else(|| unreadable(asked, answer)),
+        _ => Err(fault(asked, answer)),
+    }
+}
+
+/// Reads the answer to a look-up. An error is never an empty list.
+pub fn sessions(shape: Shape, asked: Asked, answer: &Answer<'_>) -> Result<SessionList, Fault> {
+    match answer.status {
+        200..=299 => shape.sessions(answer.body.bytes()).ok_or_else(|| unreadable(asked, answer)),
         _ => Err(fault(asked, answer)),
     }
 }
@@ -76,6 +84,7 @@ pub fn fault(asked: Asked, answer: &Answer<'_>) -> Fault {
         status: Some(answer.status),
         retry_after: answer.retry_after(),
         code,
+        generation: None,
     }
 }
 
@@ -159,6 +168,65 @@ mod tests {
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+    }
+
+    fn of(operation: Operation, status: u16, body: &str) -> FaultClass {
+        let asked = Asked { operation, device_sent: operation == Operation::CreateSession };
+        let headers = HeaderMap::new();
+        let body = Body::Whole(body.as_bytes());
+        fault(asked, &Answer { status, headers: &headers, body, received_at: Timestamp::UNIX_EPOCH }).class
+    }
+
+    #[test]
+    fn a_bad_duration_is_refused_under_each_of_its_codes() {
+        for (code, reason) in [
+            ("QUALITY_ON_DEMAND.DURATION_OUT_OF_RANGE", Reason::Duration),
+            // These two are also codes of other mistakes, and only the message, which is not looked at, tells which.
+            ("OUT_OF_RANGE", Reason::Invalid),
+            ("INVALID_ARGUMENT", Reason::Invalid),
+        ] {
+            for operation in [Operation::CreateSession, Operation::ExtendQosSessionDuration] {
+                let body = format!(r#"{{"status":400,"code":"{code}","message":"x"}}"#);
+                assert_eq!(of(operation, 400, &body), FaultClass::Refused(reason), "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_operation_that_a_provider_lacks_is_told_from_a_session_that_is_gone() {
+        for operation in [
+            Operation::GetSession,
+            Operation::DeleteSession,
+            Operation::ExtendQosSessionDuration,
+            Operation::RetrieveSessions,
+            Operation::GetQosProfiles,
+            Operation::GetQosProfile,
+            Operation::RetrieveQosProfiles,
+        ] {
+            for status in [405, 501] {
+                assert_eq!(of(operation, status, ""), FaultClass::NotSupported);
+                assert_eq!(of(operation, status, r#"{"code":"NOT_FOUND"}"#), FaultClass::NotSupported);
+            }
+            assert_eq!(of(operation, 404, "no route"), FaultClass::GatewayNotFound, "{operation}");
+        }
+    }
+
+    #[test]
+    fn a_look_up_that_was_refused_is_an_error_and_no_list() {
+        let asked = Asked { operation: Operation::RetrieveSessions, device_sent: false };
+        let headers = HeaderMap::new();
+        for (status, body) in [
+            (400, &br#"{"status":400,"code":"INVALID_ARGUMENT","message":"x"}"#[..]),
+            (404, br#"{"status":404,"code":"NOT_FOUND","message":"x"}"#),
+            (404, b"[]"),
+            (500, b"[]"),
+            (200, b"{}"),
+            (200, br#"{"sessions":[]}"#),
+            (204, b""),
+        ] {
+            let answer = Answer { status, headers: &headers, body: Body::Whole(body), received_at: Timestamp::UNIX_EPOCH };
+            assert!(sessions(Shape::V1_2, asked, &answer).is_err(), "{status}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::generation::Generation;
+
 /// A call that did not bring what was asked for. It holds nothing that the provider wrote but CAMARA's own code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Fault {
@@ -14,6 +16,8 @@ pub struct Fault {
     pub code: Option<String>,
     /// How long to wait, where the answer says so (`Retry-After`); at most a day.
     pub retry_after: Option<Duration>,
+    /// With [`FaultClass::NotExpressible`]: the generation that cannot say it.
+    pub generation: Option<Generation>,
 }
 
 /// The closed list of what a failed call means.
@@ -23,7 +27,7 @@ pub enum FaultClass {
     NotExpressible {
         /// What cannot be said.
         field: Field,
-        /// Why not, for the user.
+        /// Why not and what to do about it, for the user.
         why: &'static str,
     },
     /// Get, extend and delete: 404 with the code `NOT_FOUND`. The API knows no such session; whether the asking client made it,
@@ -37,6 +41,8 @@ pub enum FaultClass {
     Refused(Reason),
     /// 429: too many requests. Nothing was done.
     RateLimited,
+    /// The subscriber's consent is awaited (CIBA), so that there is no token yet; nothing was sent.
+    ConsentPending,
     /// 405 or 501: this provider lacks the operation.
     NotSupported,
     /// Certainly no effect: a failure before a byte was sent, 408, any 5xx or lost answer of a read.
@@ -73,6 +79,8 @@ pub enum Reason {
     Permission,
     /// A business quota: waiting does not help.
     Quota,
+    /// The subscriber refused consent (CIBA `access_denied`); nothing was sent.
+    Consent,
 }
 
 /// What to change about the device in the request.
@@ -101,12 +109,18 @@ pub enum Field {
 impl Fault {
     /// A fault of that class, with no answer behind it.
     pub const fn new(class: FaultClass) -> Self {
-        Self { class, status: None, code: None, retry_after: None }
+        Self { class, status: None, code: None, retry_after: None, generation: None }
     }
 
     /// The API cannot say this; nothing was sent.
     pub const fn not_expressible(field: Field, why: &'static str) -> Self {
         Self::new(FaultClass::NotExpressible { field, why })
+    }
+
+    /// The same, naming the generation that cannot say it.
+    #[must_use]
+    pub fn in_generation(self, generation: Generation) -> Self {
+        Self { generation: Some(generation), ..self }
     }
 }
 
@@ -149,6 +163,7 @@ impl Reason {
             Self::Credentials => "the provider refused the credentials",
             Self::Permission => "the provider does not permit this to the client",
             Self::Quota => "the quota at the provider is used up",
+            Self::Consent => "the subscriber's consent was refused",
         }
     }
 }
@@ -157,13 +172,17 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.class {
             FaultClass::NotExpressible { field, why } => {
-                return write!(f, "the API cannot express this {field}: {why}");
+                return match self.generation {
+                    Some(generation) => write!(f, "API version {generation} cannot express this {field}: {why}"),
+                    None => write!(f, "the API cannot express this {field}: {why}"),
+                };
             }
             FaultClass::Gone => f.write_str("the provider knows no such session"),
             FaultClass::GatewayNotFound => f.write_str("something in front of the API answered, not the API: check the URL"),
             FaultClass::Conflict => f.write_str("another session holds the device and flow"),
             FaultClass::Refused(reason) => f.write_str(reason.sentence()),
             FaultClass::RateLimited => f.write_str("the provider limits the rate of requests"),
+            FaultClass::ConsentPending => f.write_str("the subscriber's consent is awaited"),
             FaultClass::NotSupported => f.write_str("the provider does not offer this operation"),
             FaultClass::Unavailable => f.write_str("the provider cannot be reached or cannot answer now, nothing was changed"),
             FaultClass::Ambiguous => f.write_str("the outcome is unknown, the request may have taken effect"),
@@ -191,5 +210,7 @@ mod tests {
         assert_eq!(fault.to_string(), "the provider refused the credentials (401 UNAUTHENTICATED)");
         let fault = Fault::not_expressible(Field::Duration, "at most 86400 s");
         assert_eq!(fault.to_string(), "the API cannot express this duration: at most 86400 s");
+        let fault = fault.in_generation(Generation::V0_8);
+        assert_eq!(fault.to_string(), "API version v0.8 cannot express this duration: at most 86400 s");
     }
 }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::fault::{Fault, Field};
-use super::wire::Shape;
 
 /// A generation of CAMARA's QoD API. It is configured, never guessed: 0.8 to 0.10 share one base path, and so do 1.0 and 1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,11 +61,6 @@ impl Generation {
         }
     }
 
-    /// Whether this client can speak it.
-    pub const fn is_supported(self) -> bool {
-        Shape::of(self).is_some()
-    }
-
     /// Whether the generation's specification has the operation.
     pub const fn has(self, operation: Operation) -> bool {
         match operation {
@@ -85,7 +79,15 @@ impl Generation {
         if self.has(operation) {
             Ok(())
         } else {
-            Err(Fault::not_expressible(Field::Operation, "this generation of the API does not have it"))
+            let why = match operation {
+                Operation::ExtendQosSessionDuration => "extend appears in v0.10",
+                Operation::RetrieveSessions => "retrieve-sessions appears in v0.11",
+                Operation::GetQosProfiles if self == Self::V0_8 => "profiles appear in v0.9",
+                Operation::GetQosProfile => "profiles appear in v0.9",
+                Operation::GetQosProfiles => "from v0.11 on profiles are listed by retrieve-qos-profiles",
+                _ => "retrieve-qos-profiles appears in v0.11",
+            };
+            Err(Fault::not_expressible(Field::Operation, why).in_generation(self))
         }
     }
 }

@@ -1,26 +1,38 @@
 //! The neutral model of a session: what every generation of the API can say in its own words.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 
 use k8s_openapi::jiff::Timestamp;
 
+use super::device_ipv6::DeviceIpv6;
 use super::flow::{EchoedFlow, Flow};
 use crate::private::Private;
 
 /// An OAuth access token, or whatever else the provider takes as a bearer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessToken(Private<String>);
+pub struct AccessToken(Option<Private<String>>);
 
 impl AccessToken {
     /// Takes the token as it is sent, without `Bearer`.
     pub fn new(token: impl Into<String>) -> Self {
-        Self(Private::new(token.into()))
+        Self(Some(Private::new(token.into())))
     }
 
-    /// The token itself, for sending or hashing.
+    /// No token, and so no `Authorization`: for a provider that knows its client by a gateway's key
+    /// ([`Settings::extra_headers`](super::Settings::extra_headers)).
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Whether there is none.
+    pub const fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The token itself, for sending or hashing; empty where there is none.
     pub fn expose(&self) -> &str {
-        self.0.expose()
+        self.0.as_ref().map_or("", |token| token.expose())
     }
 }
 
@@ -33,8 +45,8 @@ pub struct Device {
     pub network_access_identifier: Option<Private<String>>,
     /// By its IPv4 address as the network's outside sees it.
     pub ipv4_address: Option<DeviceIpv4>,
-    /// A single address.
-    pub ipv6_address: Option<Private<Ipv6Addr>>,
+    /// By its IPv6 address, or up to 0.9 a prefix.
+    pub ipv6_address: Option<Private<DeviceIpv6>>,
 }
 
 /// A device's IPv4 address (CAMARA `DeviceIpv4Addr`).
@@ -83,17 +95,18 @@ pub struct PortRange {
 pub struct Callback {
     /// The URL; its path holds the attempt's nonce.
     pub url: Private<String>,
-    /// The bearer that the provider shall send along.
+    /// The bearer that the provider shall send along; empty for none.
     pub token: Private<String>,
-    /// When the bearer ends; generations before 0.11 cannot say it.
+    /// When the bearer ends; since 0.11 one cannot be sent without. Earlier generations cannot say it.
     pub token_expires: Option<Timestamp>,
 }
 
 /// What to ask for (CAMARA `CreateSession`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateSession {
-    /// The device.
-    pub device: Device,
+    /// The device; none where the token names it, which up to 0.10 no request can leave to it
+    /// ([`device_in_request`](super::device_in_request)).
+    pub device: Option<Device>,
     /// The server.
     pub application_server: ApplicationServer,
     /// The device's ports; none means all.
@@ -109,10 +122,10 @@ pub struct CreateSession {
 }
 
 impl CreateSession {
-    /// The flow that is asked for, to compare answers with.
+    /// The flow that is asked for, to compare answers with. Where the token names the device, any device is the right one.
     pub fn flow(&self) -> Flow {
         Flow {
-            device: self.device.clone(),
+            device: self.device.clone().unwrap_or_default(),
             application_server: self.application_server.clone(),
             device_ports: self.device_ports.clone(),
             application_server_ports: self.application_server_ports.clone(),
@@ -172,6 +185,28 @@ impl SessionInfo {
     pub fn flow_matches(&self, sent: &Flow) -> bool {
         self.flow.matches(sent)
     }
+
+    /// Whether the session may stand in the way of one on that flow: false only where the answer's own fields show that they have
+    /// nothing in common, be it another device, server or port (the overlap rule: `createSession`, 409).
+    pub fn may_overlap(&self, other: &Flow) -> bool {
+        self.flow.may_overlap(other)
+    }
+
+    /// Whether the answer holds the whole flow and no other: it names server and profile, and no ports means all of them. Only the
+    /// device may be missing, since the provider was asked by it.
+    pub fn has_whole_flow(&self, sent: &Flow) -> bool {
+        self.flow.is_whole(sent)
+    }
+}
+
+/// What a look-up by device found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionList {
+    /// The sessions that could be read.
+    pub sessions: Vec<SessionInfo>,
+    /// Whether these are all: false where the list may have been cut off (100 items or more) or held something that could not be
+    /// read. Then a session that is not in it may still be there.
+    pub complete: bool,
 }
 
 /// The status of a session (CAMARA `QosStatus`).

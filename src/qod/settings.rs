@@ -6,6 +6,7 @@ use reqwest::header::{self, HeaderMap};
 use url::Url;
 
 use super::generation::Generation;
+use super::wire::Flavour;
 use crate::clock::Clock;
 use crate::http::{ClientCertificate, ClientError};
 use crate::private::Private;
@@ -17,8 +18,13 @@ pub struct Settings {
     pub generation: Generation,
     /// The base URL of the sessions, as the provider names it; it ends with the base path (`.../qod/v0`).
     pub base_url: Url,
-    /// The base URL of the profiles; none where it is the same, as it is up to 0.10.
+    /// The base URL of the profiles; where there is none, it is derived ([`Settings::profiles_base`]).
     pub profiles_url: Option<Url>,
+    /// How the notification target is said.
+    pub callback_field: CallbackField,
+    /// Exactly one port on each side and no ranges, and with 0.8 a port of each device that is named by its IPv4 address
+    /// (Telefónica's 0.8).
+    pub single_port: bool,
     /// How long a call may take from the first byte of the connection to the last one of the answer. A connection must stand
     /// after half of it, and after 10 s.
     pub request_timeout: Duration,
@@ -32,12 +38,21 @@ pub struct Settings {
     pub clock: Clock,
 }
 
+/// How the notification target is said in a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CallbackField {
+    /// As the generation has it.
+    #[default]
+    Auto,
+    /// As `webhook` (0.9 and 0.10, and Telefónica's 1.1).
+    Webhook,
+    /// As `sink` (since 0.11).
+    Sink,
+}
+
 /// The settings cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// The client does not speak this generation.
-    #[error("generation {0} of the API is not supported")]
-    Generation(Generation),
     /// The URL has another scheme than http or https, or credentials, a query or a fragment in it.
     #[error("the URL must be http or https, without credentials, query and fragment")]
     Url,
@@ -72,12 +87,38 @@ impl Settings {
             generation,
             base_url,
             profiles_url: None,
+            callback_field: CallbackField::Auto,
+            single_port: false,
             request_timeout: Duration::from_secs(30),
             ca_bundle: None,
             client_certificate: None,
             extra_headers: Private::default(),
             clock: Clock::system(),
         }
+    }
+
+    /// The base URL of the profiles: the one that is set, else derived from that of the sessions. Up to 0.10 they are the same. From
+    /// 0.11 the profiles are an API of their own, whose path ends with `qos-profiles/{version}` where that of the sessions ends with
+    /// `quality-on-demand/{version}`; a base that ends otherwise serves both.
+    pub fn profiles_base(&self) -> Url {
+        if let Some(url) = &self.profiles_url {
+            return url.clone();
+        }
+        let mut url = self.base_url.clone();
+        let parts: Vec<String> =
+            url.path_segments().into_iter().flatten().filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        if let [.., api, version] = parts.as_slice()
+            && self.generation >= Generation::V0_11
+            && api == "quality-on-demand"
+            && let Ok(mut segments) = url.path_segments_mut()
+        {
+            segments.pop_if_empty().pop().pop().extend(["qos-profiles", version]);
+        }
+        url
+    }
+
+    pub(super) fn flavour(&self) -> Flavour {
+        Flavour { callback_field: self.callback_field, single_port: self.single_port }
     }
 
     pub(super) fn check(&self) -> Result<(), SettingsError> {
@@ -111,6 +152,24 @@ mod tests {
         ] {
             let settings = Settings::new(Generation::V0_10, url.parse().unwrap());
             assert_eq!(settings.check().is_ok(), good, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_profiles_are_an_api_of_their_own_since_v0_11_and_only_where_the_path_says_so() {
+        for (generation, base, expected) in [
+            (Generation::V1_1, "https://api.example.com/x/quality-on-demand/v1", "https://api.example.com/x/qos-profiles/v1"),
+            (Generation::V1_2, "https://api.example.com/quality-on-demand/v1rc3/", "https://api.example.com/qos-profiles/v1rc3"),
+            (Generation::V1_0, "https://api.example.com/qod/v0", "https://api.example.com/qod/v0"),
+            (Generation::V1_0, "https://api.example.com/quality-on-demand", "https://api.example.com/quality-on-demand"),
+            (Generation::V1_0, "https://api.example.com", "https://api.example.com/"),
+            (Generation::V0_10, "https://api.example.com/quality-on-demand/v0", "https://api.example.com/quality-on-demand/v0"),
+        ] {
+            let mut settings = Settings::new(generation, base.parse().unwrap());
+            assert_eq!(settings.profiles_base().as_str(), expected, "{base}");
+            let set: Url = "https://profiles.example.com/v1".parse().unwrap();
+            settings.profiles_url = Some(set.clone());
+            assert_eq!(settings.profiles_base(), set);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use url::Url;
+use uuid::Uuid;
 
 use super::classify;
 use super::fault::{Fault, FaultClass, Reason};
@@ -11,6 +12,9 @@ use super::settings::{Settings, SettingsError};
 use super::wire::{Api, Request};
 use crate::clock::Clock;
 use crate::http::{Connections, Received};
+
+/// Since 0.11; the provider echoes it and logs it, so that a request can be found there.
+const X_CORRELATOR: &str = "x-correlator";
 
 /// The connections to one provider.
 ///
@@ -42,23 +46,30 @@ impl Transport {
         };
         let client = |keep| connections.client(settings.extra_headers.expose().clone(), keep);
         let (fresh, kept) = (client(0)?, client(8)?);
-        Ok(Self {
-            fresh,
-            kept,
-            profiles: settings.profiles_url.unwrap_or_else(|| settings.base_url.clone()),
-            sessions: settings.base_url,
-            clock: settings.clock,
-        })
+        Ok(Self { fresh, kept, profiles: settings.profiles_base(), sessions: settings.base_url, clock: settings.clock })
     }
 
     /// Sends the request once and reads the answer, whatever its status.
-    pub(super) async fn send(&self, operation: Operation, token: &AccessToken, request: Request) -> Result<Received, Fault> {
+    pub(super) async fn send(
+        &self,
+        operation: Operation,
+        token: &AccessToken,
+        request: Request,
+        correlator: Option<Uuid>,
+    ) -> Result<Received, Fault> {
         let client = if operation.has_effect() { &self.fresh } else { &self.kept };
-        // A token that no header can hold is refused here; the provider could only do the same.
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-            .map_err(|_| Fault::new(FaultClass::Refused(Reason::Credentials)))?;
-        bearer.set_sensitive(true);
-        let mut builder = client.request(request.method.clone(), self.url(&request)).header(AUTHORIZATION, bearer);
+        let mut builder = client.request(request.method.clone(), self.url(&request));
+        if !token.is_none() {
+            // A token that no header can hold is refused here; the provider could only do the same.
+            let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+                .map_err(|_| Fault::new(FaultClass::Refused(Reason::Credentials)))?;
+            bearer.set_sensitive(true);
+            builder = builder.header(AUTHORIZATION, bearer);
+        }
+        if let Some(correlator) = correlator {
+            tracing::debug!(operation = operation.as_str(), %correlator, "request to the provider");
+            builder = builder.header(X_CORRELATOR, correlator.to_string());
+        }
         if let Some(body) = &request.body {
             builder = builder.json(body.expose());
         }

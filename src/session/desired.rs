@@ -1,11 +1,14 @@
 //! Parse: what an object asks for. Pure; an invalid spec is a value, not an error.
 
+use std::net::Ipv6Addr;
+
 use ipnet::IpNet;
 use kube::ResourceExt as _;
 
 use super::facts::{AppliedHash, Goal, Renewal};
 use super::flow::{self, Invalid, PortSet};
 use crate::api::{self, DeletionPolicy, PAUSED_ANNOTATION, QosSession, RecoveryPolicy, RenewalPolicy};
+use crate::auth::Subject;
 use crate::private::Private;
 use crate::qod;
 
@@ -85,7 +88,7 @@ fn parts(object: &QosSession) -> Result<Parts, Invalid> {
 pub fn request(object: &QosSession, number: Option<&Private<String>>, seconds: i64) -> Result<qod::CreateSession, Invalid> {
     let spec = &object.spec;
     Ok(qod::CreateSession {
-        device: device(&spec.device, number)?,
+        device: Some(device(&spec.device, number)?),
         application_server: qod::ApplicationServer {
             ipv4_address: spec.application_server.ipv4_address.clone(),
             ipv6_address: spec.application_server.ipv6_address.clone(),
@@ -120,7 +123,7 @@ pub fn device(spec: &api::Device, number: Option<&Private<String>>) -> Result<qo
     };
     let ipv6_address = match &spec.ipv6_address {
         None => None,
-        Some(address) => Some(Private::new(address.expose().parse().map_err(|_| Invalid {
+        Some(address) => Some(Private::new(address.expose().parse::<Ipv6Addr>().map(Into::into).map_err(|_| Invalid {
             field: "device.ipv6Address",
             remedy: "must be one IPv6 address, without a prefix length",
         })?)),
@@ -131,6 +134,11 @@ pub fn device(spec: &api::Device, number: Option<&Private<String>>) -> Result<qo
         ipv4_address,
         ipv6_address,
     })
+}
+
+/// For whom a token for the device is asked; none where no login hint names it. `number` as in [`device`].
+pub fn subject(spec: &api::Device, number: Option<&Private<String>>) -> Option<Subject> {
+    device(spec, number).ok().and_then(|device| Subject::of(&device))
 }
 
 fn port(port: i32, field: &'static str) -> Result<u16, Invalid> {

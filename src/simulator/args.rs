@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use clap::Parser;
 use clap::builder::TypedValueParser;
 
+use super::generation::Generation;
 use super::settings::{Flavour, Mode, Overlap, ProfileBodies, Settings};
-use super::{Builder, DEFAULT_BASE_PATH, DEFAULT_TOKEN, Simulator};
+use super::{Builder, DEFAULT_TOKEN, Simulator};
 use crate::clock::Clock;
 use crate::private::Private;
 
-/// A stand-in for a CAMARA Quality-on-Demand provider (API version 0.10), to test clients against.
+/// A stand-in for a CAMARA Quality-on-Demand provider (API versions 0.8 to 1.2-rc), to test clients against.
 ///
 /// It keeps sessions as a network would: overlapping flows conflict, sessions expire, the network terminates them when told to. Its
 /// ledger tells afterwards whether a client left, lost or doubled any. Faults, settings and the ledger are on the admin API.
@@ -26,15 +27,19 @@ pub struct Args {
     #[arg(long, env = "QOD_SIMULATOR_ADMIN_LISTEN", default_value = "127.0.0.1:9092", value_name = "ADDRESS")]
     pub admin_listen: SocketAddr,
 
-    /// The path under which the API is; every other path answers a gateway's 404
-    #[arg(long, env = "QOD_SIMULATOR_BASE_PATH", default_value = DEFAULT_BASE_PATH, value_name = "PATH")]
-    pub base_path: String,
+    /// The path under which the API is [default: that of its generation; /apigateway/qod/v0 for Telefónica's 0.10]
+    #[arg(long, env = "QOD_SIMULATOR_BASE_PATH", value_name = "PATH")]
+    pub base_path: Option<String>,
 
     /// The rules: the true life cycle, or those of Telefónica's stateless sandbox mock [default: life]
     #[arg(long, env = "QOD_SIMULATOR_MODE")]
     pub mode: Option<Mode>,
 
-    /// Whose form of version 0.10 [default: telefonica]
+    /// The API version that is spoken under the base path; all are served beside it, as /v1.1/quality-on-demand/v1 [default: v0.10]
+    #[arg(long, env = "QOD_SIMULATOR_GENERATION")]
+    pub generation: Option<Generation>,
+
+    /// Whose form of it; Telefónica has 0.8, 0.10 and 1.1 [default: telefonica]
     #[arg(long, env = "QOD_SIMULATOR_FLAVOUR")]
     pub flavour: Option<Flavour>,
 
@@ -141,6 +146,7 @@ impl Args {
             settings = settings.merged(change)?;
         }
         settings.mode = self.mode.unwrap_or(settings.mode);
+        settings.generation = self.generation.unwrap_or(settings.generation);
         settings.flavour = self.flavour.unwrap_or(settings.flavour);
         settings.requested_delay_seconds = self.requested_delay.unwrap_or(settings.requested_delay_seconds);
         settings.retention_seconds = self.retention.unwrap_or(settings.retention_seconds);
@@ -156,8 +162,10 @@ impl Args {
         let mut builder = Simulator::builder(Clock::scaled(self.time_factor))
             .listen(self.listen)
             .admin_listen(self.admin_listen)
-            .base_path(self.base_path.trim_end_matches('/'))
             .settings(self.settings()?);
+        if let Some(path) = &self.base_path {
+            builder = builder.base_path(path.trim_end_matches('/'));
+        }
         let mut first = None;
         for pair in &self.tokens {
             let (token, client) = token(pair)?;

@@ -10,6 +10,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::private::Private;
 
+/// The kinds of identifiers that a request can name a device by (the fields of CAMARA's `Device`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// `phoneNumber`
+    PhoneNumber,
+    /// `networkAccessIdentifier`
+    NetworkAccessIdentifier,
+    /// `ipv4Address`
+    Ipv4Address,
+    /// `ipv6Address`
+    Ipv6Address,
+}
+
 /// One identifier of a device in a form that compares equal whenever it means the same device.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Identifier {
@@ -21,6 +35,8 @@ pub enum Identifier {
     Ipv4Port(Ipv4Addr, u16),
     /// A public IPv4 address with the private one behind it.
     Ipv4Private(Ipv4Addr, Ipv4Addr),
+    /// An IPv4 address alone, as 0.8 has it: the device's own.
+    Ipv4(Ipv4Addr),
     /// An IPv6 address stands for its /64: the subnet that is allocated to the device.
     Ipv6(u64),
 }
@@ -51,7 +67,7 @@ impl Identifier {
                 return format!("phone …{end}");
             }
             Self::NetworkAccess(_) => "nai",
-            Self::Ipv4Port(..) | Self::Ipv4Private(..) => "ipv4",
+            Self::Ipv4Port(..) | Self::Ipv4Private(..) | Self::Ipv4(_) => "ipv4",
             Self::Ipv6(_) => "ipv6",
         };
         format!("{kind} #{:06x}", KEY.hash_one(self) & 0xff_ffff)
@@ -121,14 +137,17 @@ pub struct SubscriberIpv4 {
 }
 
 impl Subscriber {
-    fn device(&self) -> Device {
+    /// The device that it is.
+    pub(super) fn device(&self) -> Device {
         let phone = self.phone_number.as_ref().map(|number| Identifier::phone(number.expose()));
         let nai = self.network_access_identifier.as_ref().map(|nai| Identifier::network_access(nai.expose()));
         let ipv6 = self.ipv6_address.as_ref().map(|address| Identifier::ipv6(*address.expose()));
         let ipv4 = self.ipv4_address.iter().flat_map(|v4| {
             let public = *v4.public_address.expose();
             let private = v4.private_address.as_ref().map(|private| Identifier::Ipv4Private(public, *private.expose()));
-            private.into_iter().chain(v4.public_port.map(|port| Identifier::Ipv4Port(public, port)))
+            // Behind a NAT the public address alone names no device.
+            let own = v4.private_address.as_ref().filter(|private| *private.expose() == public).map(|_| Identifier::Ipv4(public));
+            private.into_iter().chain(v4.public_port.map(|port| Identifier::Ipv4Port(public, port))).chain(own)
         });
         Device::new(phone.into_iter().chain(nai).chain(ipv6).chain(ipv4))
     }

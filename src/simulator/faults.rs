@@ -24,8 +24,16 @@ pub enum Target {
     Delete,
     /// `extendQosSessionDuration`
     Extend,
+    /// `retrieveSessionsByDevice`
+    RetrieveSessions,
     /// `getQosProfiles` and `getQosProfile`
     Profiles,
+    /// CIBA's `/bc-authorize`
+    Authorize,
+    /// OAuth's `/token`
+    Token,
+    /// `retrieveQoSProfiles`
+    RetrieveProfiles,
 }
 
 impl Target {
@@ -36,7 +44,11 @@ impl Target {
             Self::Get => operation == Operation::Get,
             Self::Delete => operation == Operation::Delete,
             Self::Extend => operation == Operation::Extend,
+            Self::RetrieveSessions => operation == Operation::RetrieveSessions,
             Self::Profiles => operation == Operation::Profiles,
+            Self::Authorize => operation == Operation::Authorize,
+            Self::Token => operation == Operation::Token,
+            Self::RetrieveProfiles => operation == Operation::RetrieveProfiles,
         }
     }
 }

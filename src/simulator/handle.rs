@@ -61,7 +61,7 @@ impl Selection {
 }
 
 impl Admin {
-    fn with<T>(&self, act: impl FnOnce(&mut Provider, Timestamp) -> T) -> T {
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Provider, Timestamp) -> T) -> T {
         let mut provider = self.api.provider.lock();
         let now = self.api.clock.now();
         provider.advance(now);
@@ -112,6 +112,11 @@ impl Admin {
     /// The simulator's time.
     pub fn now(&self) -> Timestamp {
         self.api.clock.now()
+    }
+
+    /// When the next session changes by itself, or the next late call takes effect; none: nothing is to come.
+    pub fn next_change(&self) -> Option<Timestamp> {
+        self.with(|provider, _| provider.next_change())
     }
 
     /// The settings.
@@ -167,9 +172,12 @@ impl Admin {
         self.with(|provider, _| provider.tokens.revoke(&token))
     }
 
-    /// Accepts no token any more.
+    /// Accepts no token any more, also no refresh token.
     pub fn revoke_all_tokens(&self) {
-        self.with(|provider, _| provider.tokens.revoke_all());
+        self.with(|provider, _| {
+            provider.tokens.revoke_all();
+            provider.oauth.revoke_all();
+        });
     }
 
     /// The latest requests (100,000), oldest first.

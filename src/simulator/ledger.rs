@@ -6,6 +6,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::generation::Generation;
 use super::session::{End, Session, State};
 use super::sessions::Sessions;
 
@@ -150,6 +151,7 @@ fn fate(session: &Session, outages: &Outages, leaked: Leaked, now: Timestamp) ->
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     session_id: Uuid,
+    generation: Generation,
     client: String,
     device: String,
     application_server: Vec<String>,
@@ -169,6 +171,7 @@ pub struct Entry {
     freed: Option<String>,
     released: Option<String>,
     last_asked: Option<String>,
+    events_due: usize,
     answered: bool,
     doubled: bool,
     held_seconds: i64,
@@ -180,6 +183,7 @@ pub(super) fn entries(sessions: &Sessions, outages: &Outages, leaked: Leaked, no
     let text = |at: Timestamp| at.to_string();
     let entry = |session: &Session| Entry {
         session_id: session.id,
+        generation: session.order.generation,
         client: session.order.client.clone(),
         device: session.order.flow.device.masked(),
         application_server: session.order.flow.servers.iter().map(ToString::to_string).collect(),
@@ -204,6 +208,7 @@ pub(super) fn entries(sessions: &Sessions, outages: &Outages, leaked: Leaked, no
         freed: session.freed.map(text),
         released: session.released.map(text),
         last_asked: session.last_asked.map(text),
+        events_due: session.due.len(),
         answered: session.answered,
         doubled: session.doubled,
         held_seconds: session.held(now).as_secs(),
@@ -216,6 +221,7 @@ pub(super) fn entries(sessions: &Sessions, outages: &Outages, leaked: Leaked, no
 mod tests {
     use super::super::session::seconds_later;
     use super::super::session::tests::{order, start};
+    use super::super::sessions::tests::viewer;
     use super::super::settings::{Overlap, Settings};
     use super::*;
 
@@ -238,7 +244,7 @@ mod tests {
     fn a_released_session_leaves_a_clean_ledger_and_a_live_one_does_not() {
         let (mut sessions, id) = one(60);
         assert_eq!((at_end(&sessions, 1).live, at_end(&sessions, 1).clean()), (1, false));
-        sessions.delete(id, "a", at(10), &Settings::default()).unwrap();
+        sessions.delete(id, &viewer("a"), at(10), &Settings::default()).unwrap();
         let ledger = at_end(&sessions, 1000);
         assert_eq!(ledger.to_string(), "ledger: created=1 released=1 expired=0 live=0 leaked=0 doubled=0");
         assert_eq!((ledger.clean(), ledger.held_seconds), (true, 10));
@@ -248,7 +254,7 @@ mod tests {
     fn a_session_that_ended_by_time_is_expired_once_its_client_asks_and_leaked_if_it_never_does() {
         let settings = Settings::default();
         let (mut sessions, id) = one(60);
-        sessions.get(id, "a", at(59)).unwrap();
+        sessions.get(id, &viewer("a"), at(59)).unwrap();
         sessions.advance(at(61), &settings);
         let running = |sessions: &Sessions, now| {
             count(sessions, &Outages::default(), Leaked::After(SignedDuration::from_secs(600)), at(now))
@@ -256,7 +262,7 @@ mod tests {
         assert_eq!((running(&sessions, 61).unasked, running(&sessions, 61).leaked), (1, 0), "it may yet ask");
         assert_eq!((running(&sessions, 661).unasked, running(&sessions, 661).leaked), (0, 1), "the grace is over");
         assert_eq!((at_end(&sessions, 61).leaked, at_end(&sessions, 61).clean()), (1, false), "at the end at once");
-        sessions.get(id, "a", at(700)).unwrap_err();
+        sessions.get(id, &viewer("a"), at(700)).unwrap_err();
         let ledger = at_end(&sessions, 700);
         assert_eq!((ledger.expired, ledger.leaked, ledger.clean()), (1, 0, true));
     }
@@ -283,7 +289,7 @@ mod tests {
         let (mut sessions, id) = one(3600);
         sessions.terminate(at(10), &settings, |_| true);
         assert_eq!(at_end(&sessions, 20).live, 1, "kept, it still holds its flow");
-        sessions.get(id, "a", at(20)).unwrap();
+        sessions.get(id, &viewer("a"), at(20)).unwrap();
         sessions.advance(at(5000), &settings);
         let ledger = at_end(&sessions, 5000);
         assert_eq!((ledger.expired, ledger.leaked, ledger.blocked_seconds, ledger.held_seconds), (1, 0, 360, 370));
@@ -297,7 +303,7 @@ mod tests {
             sessions.create(order("a", "+447700900112", 60), start(), &settings, settings.overlap).unwrap();
         }
         for id in sessions.all().iter().map(|session| session.id).collect::<Vec<_>>() {
-            sessions.delete(id, "a", at(1), &settings).unwrap();
+            sessions.delete(id, &viewer("a"), at(1), &settings).unwrap();
         }
         let ledger = at_end(&sessions, 2);
         assert_eq!(ledger.to_string(), "ledger: created=2 released=2 expired=0 live=0 leaked=0 doubled=1");

@@ -1,11 +1,11 @@
 //! `qod-simulator`: the provider's side of Quality on Demand, to test clients against.
 //!
 //! One state machine ([`session`], [`sessions`]) and one [`ledger`] stand behind the forms in which the API's generations speak
-//! ([`wire`]); today that is version 0.10, in Telefónica's flavour and in CAMARA's. It is held to the official documents, and shares no
-//! types with this project's own client.
+//! ([`wire`]), 0.8 to 1.2-rc in CAMARA's form and some in Telefónica's: one of them under the simulator's own base path, and all of them
+//! side by side ([`routes`]). It is held to the official documents, and shares no types with this project's own client.
 //!
 //! [`provider`] is pure: it does no input or output, and the time is an argument. [`server`] puts it on HTTP, with [`faults`] in
-//! between; [`handle`] (in the process) and [`admin`] (over HTTP) steer it.
+//! between, and [`oauth`] gives out its tokens; [`handle`] (in the process) and [`admin`] (over HTTP) steer it.
 
 pub mod admin;
 pub mod args;
@@ -13,16 +13,20 @@ mod connection;
 pub mod device;
 pub mod faults;
 pub mod flow;
+pub mod generation;
 pub mod handle;
 pub mod ledger;
 mod mock;
+pub mod oauth;
 mod provider;
 pub mod requests;
+mod routes;
 mod server;
 pub mod session;
 mod sessions;
 pub mod settings;
 pub mod tokens;
+pub mod transition;
 mod wire;
 
 #[cfg(test)]
@@ -37,9 +41,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::connection::Gate;
+use self::generation::{Dialect, Generation};
 use self::handle::Initial;
 pub use self::handle::{Admin, Selection};
 use self::provider::Provider;
+use self::routes::Mounts;
 use self::server::Api;
 use self::settings::{Outage, Settings};
 use crate::clock::Clock;
@@ -77,7 +83,7 @@ pub struct Builder {
     clock: Clock,
     listen: SocketAddr,
     admin_listen: Option<SocketAddr>,
-    base_path: String,
+    base_path: Option<String>,
     settings: Settings,
     tokens: Vec<(Private<String>, String)>,
 }
@@ -97,10 +103,12 @@ impl Builder {
         self
     }
 
-    /// The path under which the API is; by default [`DEFAULT_BASE_PATH`].
+    /// The path under which the API is; by default the one that its generation and flavour have, as they are at the start
+    /// ([`DEFAULT_BASE_PATH`] for Telefónica's 0.10). The profiles of 0.11 and later are under the same path, or, where it ends in
+    /// `/quality-on-demand/<version>`, under `/qos-profiles/<version>` in its place.
     #[must_use]
     pub fn base_path(mut self, path: impl Into<String>) -> Self {
-        self.base_path = path.into();
+        self.base_path = Some(path.into());
         self
     }
 
@@ -123,7 +131,9 @@ impl Builder {
         let Self { clock, listen, admin_listen, base_path, settings, mut tokens } = self;
         settings.check()?;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-/".contains(&byte);
-        let path = base_path.as_str();
+        let own = Dialect { generation: settings.generation, flavour: settings.flavour };
+        let mounts = Mounts::new(base_path, own);
+        let path = mounts.sessions();
         if !(path.is_empty() || path.starts_with('/')) || path.ends_with('/') || !path.bytes().all(plain) {
             return Err(Error::BasePath);
         }
@@ -136,12 +146,13 @@ impl Builder {
             None => None,
         };
         let provider = Provider::new(settings.clone(), tokens.iter().cloned().collect(), clock.now());
-        let api = Arc::new(Api { provider: Mutex::new(provider), clock });
+        let (sessions, profiles) = (mounts.sessions().to_owned(), mounts.profiles().to_owned());
+        let api = Arc::new(Api { provider: Mutex::new(provider), mounts, clock });
         let gate = Gate::new();
         let refused = settings.outage == Outage::Refused;
         let admin = Admin { api: Arc::clone(&api), gate: gate.clone(), initial: Arc::new(Initial { settings, tokens }) };
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(connection::serve(listener, server::router(api, path), gate.clone(), shutdown.clone()));
+        tasks.spawn(connection::serve(listener, server::router(api), gate.clone(), shutdown.clone()));
         let admin_address = admin_listener.as_ref().map(|(_, address)| *address);
         if let Some((listener, _)) = admin_listener {
             tasks.spawn(connection::serve(listener, admin::router(admin.clone()), Gate::new(), shutdown.clone()));
@@ -150,7 +161,7 @@ impl Builder {
         if refused {
             gate.set(false).await;
         }
-        Ok(Simulator { address, admin_address, base_path, admin, guard: shutdown.clone().drop_guard(), shutdown, tasks })
+        Ok(Simulator { address, admin_address, sessions, profiles, admin, guard: shutdown.clone().drop_guard(), shutdown, tasks })
     }
 }
 
@@ -166,7 +177,8 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
 pub struct Simulator {
     address: SocketAddr,
     admin_address: Option<SocketAddr>,
-    base_path: String,
+    sessions: String,
+    profiles: String,
     admin: Admin,
     shutdown: CancellationToken,
     tasks: TaskTracker,
@@ -178,13 +190,42 @@ impl Simulator {
     /// A simulator on `clock`, which a test shares with its client, on a port of 127.0.0.1 that the kernel chooses.
     pub fn builder(clock: Clock) -> Builder {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let (base_path, settings) = (DEFAULT_BASE_PATH.to_owned(), Settings::default());
-        Builder { clock, listen, admin_listen: None, base_path, settings, tokens: Vec::new() }
+        Builder { clock, listen, admin_listen: None, base_path: None, settings: Settings::default(), tokens: Vec::new() }
     }
 
-    /// The API's base URL, with its base path, without a `/` at its end.
+    /// The base URL of the API's sessions, with its base path, without a `/` at its end.
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.address, self.base_path)
+        format!("http://{}{}", self.address, self.sessions)
+    }
+
+    /// The base URL of the API's profiles; up to 0.10 it is that of the sessions.
+    pub fn profiles_url(&self) -> String {
+        format!("http://{}{}", self.address, self.profiles)
+    }
+
+    /// The base URL of the sessions of CAMARA's form of `generation`, which is there beside the API's own.
+    pub fn url_of(&self, generation: Generation) -> String {
+        self.url_in(Dialect::camara(generation))
+    }
+
+    /// The base URL of the profiles of CAMARA's form of `generation`.
+    pub fn profiles_url_of(&self, generation: Generation) -> String {
+        self.profiles_url_in(Dialect::camara(generation))
+    }
+
+    /// The base URL of the sessions of `dialect`, which is there beside the API's own.
+    pub fn url_in(&self, dialect: Dialect) -> String {
+        format!("http://{}{}", self.address, routes::beside(dialect).0)
+    }
+
+    /// The base URL of the profiles of `dialect`.
+    pub fn profiles_url_in(&self, dialect: Dialect) -> String {
+        format!("http://{}{}", self.address, routes::beside(dialect).1)
+    }
+
+    /// Where `/bc-authorize` and `/token` are, as Telefónica has them, without a `/` at its end.
+    pub fn oauth_url(&self) -> String {
+        format!("http://{}/apigateway", self.address)
     }
 
     /// Where the API listens.

@@ -1,27 +1,37 @@
 //! The provider as a whole: settings, tokens, sessions, and what the API answers. It does no input or output; the time is an argument.
 
-use std::collections::BTreeMap;
+mod admit;
+mod create;
+mod identify;
+mod lookup;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::device::{self, Unresolved};
 use super::faults::Faults;
-use super::flow::Flow;
+use super::generation::Dialect;
 use super::ledger::{self, Entry, Leaked, Ledger, Outages};
 use super::mock;
+use super::oauth;
 use super::requests::{Number, Requests};
-use super::session::{Order, Session};
-use super::sessions::{Refused, Sessions};
-use super::settings::{Mode, Operation, Outage, Overlap, ProfileStatus, Settings};
-use super::tokens::Tokens;
-use super::wire::{Fault, Problem, v0_10};
+use super::session::Session;
+use super::sessions::{Refused, Sessions, Viewer};
+use super::settings::{Mode, Operation, Outage, Quirk, Settings};
+use super::tokens::{Grant, Tokens};
+use super::transition::{self, Transition};
+use super::wire::{Fault, Problem, Wire, answer, request};
 use crate::private::Private;
 
 /// A request to the API, as far as it matters.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
+    /// What the path speaks.
+    pub(super) wire: &'static Wire,
+    /// The path itself.
+    pub(super) path: String,
     /// What it asks for.
     pub(super) operation: Operation,
     /// The session's id, or the profile's name, from the path.
@@ -30,10 +40,33 @@ pub(super) struct Call {
     pub(super) query: BTreeMap<String, String>,
     /// The bearer token.
     pub(super) token: Option<Private<String>>,
+    /// The header `x-correlator`; one that is no text is empty.
+    pub(super) correlator: Option<String>,
     /// Whether the body claims to be JSON.
     pub(super) json: bool,
     /// The body.
     pub(super) body: Private<Vec<u8>>,
+    /// What else there is of a call to an OAuth endpoint.
+    pub(super) oauth: Option<oauth::Request>,
+}
+
+impl Call {
+    /// A call to an OAuth endpoint. Its answers have a form of their own: `wire` is for what every call has.
+    pub(super) fn oauth(wire: &'static Wire, operation: Operation, request: oauth::Request, body: Vec<u8>) -> Self {
+        let (path, body, oauth) = (request.path.clone(), Private::new(body), Some(request));
+        Self {
+            wire,
+            path,
+            operation,
+            name: None,
+            query: BTreeMap::new(),
+            token: None,
+            correlator: None,
+            json: false,
+            body,
+            oauth,
+        }
+    }
 }
 
 /// An answer of the API.
@@ -45,6 +78,15 @@ pub(super) struct Answer {
     pub(super) body: Option<Value>,
     /// The session that it speaks of.
     pub(super) session: Option<Uuid>,
+    /// The header `Location`.
+    pub(super) location: Option<String>,
+}
+
+impl Answer {
+    /// An answer about `session`.
+    const fn of(status: u16, body: Option<Value>, session: Option<Uuid>) -> Self {
+        Self { status, body, session, location: None }
+    }
 }
 
 /// The state behind the API.
@@ -58,8 +100,14 @@ pub(super) struct Provider {
     pub(super) faults: Faults,
     /// The log of requests.
     pub(super) requests: Requests,
+    /// What the OAuth endpoints remember.
+    pub(super) oauth: oauth::State,
+    /// What clients that gave a callback are to be told, oldest first; the sender of notifications takes it (bounded).
+    pub(super) transitions: Vec<Transition>,
     sessions: Sessions,
     outages: Outages,
+    /// When each client's latest requests came, where that matters.
+    paces: HashMap<String, VecDeque<Timestamp>>,
     /// Calls that take effect later, by their time and then in order of arrival.
     late: BTreeMap<(Timestamp, Number), Call>,
 }
@@ -74,8 +122,11 @@ impl Provider {
             tokens,
             faults: Faults::default(),
             requests: Requests::default(),
+            oauth: oauth::State::default(),
+            transitions: Vec::new(),
             sessions: Sessions::default(),
             outages,
+            paces: HashMap::new(),
             late: BTreeMap::new(),
         }
     }
@@ -89,6 +140,22 @@ impl Provider {
             self.requests.took_effect(number, answer.status, answer.session);
         }
         self.sessions.advance(now, &self.settings);
+        self.collect();
+    }
+
+    /// When something next happens by itself: a session changes, or a late call takes effect.
+    pub(super) fn next_change(&self) -> Option<Timestamp> {
+        let late = self.late.keys().next().map(|(at, _)| *at);
+        self.sessions.next_change().into_iter().chain(late).min()
+    }
+
+    /// What the API speaks under its own base path.
+    pub(super) const fn dialect(&self) -> Dialect {
+        Dialect { generation: self.settings.generation, flavour: self.settings.flavour }
+    }
+
+    fn collect(&mut self) {
+        transition::collect(&mut self.transitions, self.sessions.transitions());
     }
 
     /// Lets `call` take effect at `at`.
@@ -124,7 +191,9 @@ impl Provider {
 
     /// The network ends the sessions in effect that `which` picks; says how many.
     pub(super) fn terminate(&mut self, now: Timestamp, which: impl FnMut(&Session) -> bool) -> usize {
-        self.sessions.terminate(now, &self.settings, which)
+        let terminated = self.sessions.terminate(now, &self.settings, which);
+        self.collect();
+        terminated
     }
 
     /// Loses the sessions that `which` picks; says how many.
@@ -138,135 +207,82 @@ impl Provider {
 
     /// What the API does with `call` and answers to it; the provider must have been advanced to `now`.
     pub(super) fn perform(&mut self, call: &Call, now: Timestamp) -> Answer {
-        let done = self.authenticated(call, now);
+        if let Some(request) = &call.oauth {
+            let Self { oauth, tokens, settings, .. } = self;
+            let (status, body) = oauth::perform(request, call.body.expose(), oauth, tokens, settings, now);
+            return Answer::of(status, Some(body), None);
+        }
+        let done = self.admitted(call, now);
+        self.collect();
         done.unwrap_or_else(|problem| {
-            let (status, body) = v0_10::problem(&problem, call.operation, self.settings.flavour);
-            let session = call.name.as_deref().and_then(|name| v0_10::session_id(name).ok());
-            Answer { status, body: Some(body), session }
+            let (status, body) = call.wire.problem(&problem, call.operation, &self.settings);
+            let session = call.name.as_deref().and_then(request::session_id);
+            Answer::of(status, Some(body), session)
         })
     }
 
-    fn authenticated(&mut self, call: &Call, now: Timestamp) -> Result<Answer, Problem> {
-        let grant = self.tokens.grant(call.token.as_ref(), now);
-        let unauthenticated = |_| Problem::new(Fault::Unauthenticated, "Authorization failed: no valid bearer token");
-        let client = grant.map_err(unauthenticated)?.client.clone();
+    /// Checks in the order: token, scope, rate, then what the operation asks for.
+    fn admitted(&mut self, call: &Call, now: Timestamp) -> Result<Answer, Problem> {
+        let grant = self.admit(call, now)?;
         match call.operation {
-            Operation::Create => self.create(call, client, now),
-            Operation::Get => self.get(id_of(call)?, &client, now),
-            Operation::Delete => self.delete(id_of(call)?, &client, now),
-            Operation::Extend => self.extend(call, &client, now),
+            Operation::Create => self.create(call, &grant, now),
+            Operation::Get => self.get(call, &grant, now),
+            Operation::Delete => self.delete(call, &grant, now),
+            Operation::Extend => self.extend(call, &grant, now),
+            Operation::RetrieveSessions => self.retrieve_sessions(call, &grant, now),
             Operation::Profiles => self.profiles(call),
-            Operation::Unknown => Err(not_found("Session Id does not exist")),
+            Operation::RetrieveProfiles => self.retrieve_profiles(call, &grant),
+            Operation::Authorize | Operation::Token | Operation::Unknown => Err(not_found("Session Id does not exist")),
         }
     }
 
-    /// Checks in the order: schema, ports, device, profile, duration, callback, overlap.
-    fn create(&mut self, call: &Call, client: String, now: Timestamp) -> Result<Answer, Problem> {
-        let create = v0_10::create(body_of(call)?)?;
+    fn get(&mut self, call: &Call, grant: &Grant, now: Timestamp) -> Result<Answer, Problem> {
+        let id = id_of(call)?;
+        let found = self.sessions.get(id, &viewer(call, grant), now);
         let settings = &self.settings;
-        let mock = settings.mode == Mode::Mock;
-        let device = device::resolve(&create.device, &settings.subscribers, settings.known_devices_only && !mock);
-        let device = device.map_err(|why| {
-            let message = match why {
-                Unresolved::Mismatch => "Multiple inconsistent parameters specified: device",
-                Unresolved::Unknown => "Unable to identify device from specified parameters: device",
-            };
-            Problem::new(Fault::Invalid, message)
-        })?;
-        let profile = settings.profiles.iter().find(|profile| profile.name == create.profile);
-        if !mock && profile.is_none_or(|profile| profile.status != ProfileStatus::Active) {
-            return Err(Problem::new(Fault::Invalid, "The QoS profile is not available: qosProfile"));
-        }
-        let duration = create.duration.unwrap_or(v0_10::MAX_DURATION);
-        if !(1..=v0_10::MAX_DURATION).contains(&duration) {
-            return Err(Problem::new(Fault::Invalid, "Schema validation failed at duration"));
-        }
-        if let Some(profile) = profile.filter(|_| !mock && create.duration.is_some()) {
-            let (min, max) = (profile.min_duration_seconds.unwrap_or(1), profile.max_duration_seconds.unwrap_or(i64::MAX));
-            if duration < min || duration > max {
-                let message = "The requested duration is out of the allowed range for the specific QoS profile";
-                return Err(Problem::new(Fault::OutOfRange, message));
-            }
-        }
-        if !create.callback_token_fits {
-            return Err(Problem::new(Fault::Invalid, "Schema validation failed at webhook.notificationAuthToken"));
-        }
-        let overlap = if mock { Overlap::Off } else { settings.overlap };
-        if mock {
-            mock::create(&create)?;
-        }
-        let v0_10::Create { servers, device_ports, server_ports, profile, callback, echo, .. } = create;
-        let flow = Flow { device, servers, device_ports, server_ports };
-        let order = Order { client, flow, profile, duration, callback, echo };
-        let session = self.sessions.create(order, now, settings, overlap);
-        let session = session.map_err(|_| Problem::new(Fault::Conflict, "Another session is created for the same device"))?;
-        let info = v0_10::session_info(session, settings);
-        Ok(Answer { status: 201, session: Some(session.id), body: Some(if mock { mock::created(info) } else { info }) })
-    }
-
-    fn get(&mut self, id: Uuid, client: &str, now: Timestamp) -> Result<Answer, Problem> {
-        let found = self.sessions.get(id, client, now);
-        let settings = &self.settings;
+        let some = |settings| mock::some_session(call.wire, id, 3600, now, settings);
         let body = match found {
-            _ if settings.mode == Mode::Mock => mock::some_session(id, 3600, now, settings),
-            Ok(session) => v0_10::session_info(session, settings),
-            Err(Refused::NotFound) if settings.any_id_found => mock::some_session(id, 3600, now, settings),
+            _ if settings.mode == Mode::Mock || settings.has(Quirk::ForeignFields) => some(settings),
+            Ok(session) => answer::session_info(call.wire, session, settings),
+            Err(Refused::NotFound) if settings.any_id_found => some(settings),
             Err(refused) => return Err(self.refusal(refused)),
         };
-        Ok(Answer { status: 200, body: Some(body), session: Some(id) })
+        Ok(Answer::of(200, Some(body), Some(id)))
     }
 
-    fn delete(&mut self, id: Uuid, client: &str, now: Timestamp) -> Result<Answer, Problem> {
-        let deleted = self.sessions.delete(id, client, now, &self.settings);
+    fn delete(&mut self, call: &Call, grant: &Grant, now: Timestamp) -> Result<Answer, Problem> {
+        let id = id_of(call)?;
+        let deleted = self.sessions.delete(id, &viewer(call, grant), now, &self.settings);
         if self.settings.mode != Mode::Mock {
             deleted.map_err(|refused| self.refusal(refused))?;
         }
-        Ok(Answer { status: 204, body: None, session: Some(id) })
+        if self.settings.has(Quirk::DeletedAsOk) {
+            return Ok(Answer::of(200, Some(serde_json::json!({})), Some(id)));
+        }
+        Ok(Answer::of(204, None, Some(id)))
     }
 
-    fn extend(&mut self, call: &Call, client: &str, now: Timestamp) -> Result<Answer, Problem> {
+    fn extend(&mut self, call: &Call, grant: &Grant, now: Timestamp) -> Result<Answer, Problem> {
+        let seconds = request::extend(call.wire, body_of(call)?)?;
         let id = id_of(call)?;
-        let seconds = v0_10::extend(body_of(call)?)?;
-        let extended = self.sessions.extend(id, client, seconds, now, &self.settings);
+        let extended = self.sessions.extend(id, &viewer(call, grant), seconds, now, &self.settings);
+        let settings = &self.settings;
         let body = match extended {
-            _ if self.settings.mode == Mode::Mock => mock::some_session(id, 3600 + seconds, now, &self.settings),
-            Ok(session) => v0_10::session_info(session, &self.settings),
+            _ if settings.mode == Mode::Mock => mock::some_session(call.wire, id, 3600 + seconds, now, settings),
+            Ok(session) => answer::session_info(call.wire, session, settings),
             Err(refused) => return Err(self.refusal(refused)),
         };
-        Ok(Answer { status: 200, body: Some(body), session: Some(id) })
-    }
-
-    fn profiles(&self, call: &Call) -> Result<Answer, Problem> {
-        let settings = &self.settings;
-        let body = if let Some(name) = &call.name {
-            if !v0_10::profile_name(name) {
-                return Err(Problem::new(Fault::Invalid, "Schema validation failed at name"));
-            }
-            let profile = settings.profiles.iter().find(|profile| profile.name == *name);
-            v0_10::profile(profile.ok_or_else(|| not_found("QosProfile Id does not exist"))?, settings)
-        } else {
-            let asked = |field: &str, value: Value| call.query.get(field).is_none_or(|asked| value == *asked);
-            let fits = |profile: &&_| {
-                let super::settings::Profile { name, status, .. } = profile;
-                asked("name", json!(name)) && asked("status", json!(status))
-            };
-            let fitting: Vec<Value> =
-                settings.profiles.iter().filter(fits).map(|profile| v0_10::profile(profile, settings)).collect();
-            if fitting.is_empty() {
-                return Err(not_found("No QoS Profiles found"));
-            }
-            Value::Array(fitting)
-        };
-        Ok(Answer { status: 200, body: Some(body), session: None })
+        Ok(Answer::of(200, Some(body), Some(id)))
     }
 
     fn refusal(&self, refused: Refused) -> Problem {
         match refused {
             Refused::Foreign if self.settings.foreign_session_status == 403 => {
-                Problem::new(Fault::PermissionDenied, "Operation not allowed: the session belongs to another client")
+                Problem::new(Fault::Foreign, "Operation not allowed: the session belongs to another client or end user")
             }
             Refused::NotFound | Refused::Foreign => not_found("Session Id does not exist"),
-            Refused::Inactive => Problem::new(Fault::Invalid, "The target session is inactive"),
+            Refused::Inactive => Problem::new(Fault::Inactive, "The target session is inactive"),
+            Refused::AtMaximum => Problem::new(Fault::OutOfRange, "The session has its longest duration already"),
         }
     }
 }
@@ -275,8 +291,14 @@ fn not_found(message: &str) -> Problem {
     Problem::new(Fault::NotFound, message)
 }
 
+/// Who asks, as far as sessions are concerned.
+fn viewer<'a>(call: &Call, grant: &'a Grant) -> Viewer<'a> {
+    Viewer { client: &grant.client, subject: grant.subject.as_ref(), generation: call.wire.generation() }
+}
+
 fn id_of(call: &Call) -> Result<Uuid, Problem> {
-    v0_10::session_id(call.name.as_deref().unwrap_or_default())
+    let id = request::session_id(call.name.as_deref().unwrap_or_default());
+    id.ok_or_else(|| Problem::new(Fault::MalformedId, "Schema validation failed at sessionId"))
 }
 
 fn body_of(call: &Call) -> Result<&[u8], Problem> {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::any;
 use axum::{Extension, Router};
 use futures::StreamExt;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -17,11 +17,14 @@ use uuid::Uuid;
 
 use super::connection::Switch;
 use super::faults::{Effect, What};
+use super::oauth;
 use super::provider::{Answer, Call, Provider};
 use super::requests::{Number, Request};
+use super::routes::{Mounts, Route, route};
 use super::session::seconds_later;
 use super::settings::{Operation, Outage};
-use super::wire::{Fault, Problem, v0_10};
+use super::wire::request::session_id;
+use super::wire::{Correlator, Fault, Problem};
 use crate::clock::Clock;
 use crate::private::Private;
 
@@ -30,35 +33,62 @@ use crate::private::Private;
 pub(super) struct Api {
     /// The provider.
     pub(super) provider: Mutex<Provider>,
+    /// Where it is.
+    pub(super) mounts: Mounts,
     /// The time of everything.
     pub(super) clock: Clock,
 }
 
 type Shared = Arc<Api>;
 
-/// The routes under `base_path` (`/apigateway/qod/v0`, or empty); everything else is a gateway's 404.
-pub(super) fn router(api: Shared, base_path: &str) -> Router {
-    let on = |operation: Operation| {
-        move |State(api): State<Shared>,
-              Extension(switch): Extension<Switch>,
-              name: Option<Path<String>>,
-              Query(query): Query<BTreeMap<String, String>>,
-              headers: HeaderMap,
-              body: Bytes| {
-            let name = name.map(|Path(name)| name);
-            let json = headers.get(header::CONTENT_TYPE).is_some_and(is_json);
-            let call = Call { operation, name, query, token: bearer(&headers), json, body: Private::new(body.to_vec()) };
-            answer(api, switch, call)
-        }
-    };
-    let routes = Router::new()
-        .route("/sessions", post(on(Operation::Create)))
-        .route("/sessions/{id}", get(on(Operation::Get)).delete(on(Operation::Delete)))
-        .route("/sessions/{id}/extend", post(on(Operation::Extend)))
-        .route("/qos-profiles", get(on(Operation::Profiles)))
-        .route("/qos-profiles/{name}", get(on(Operation::Profiles)));
-    let routes = if base_path.is_empty() { routes } else { Router::new().nest(base_path, routes) };
+/// The name of the header that from 0.11 on is echoed.
+const CORRELATOR: HeaderName = HeaderName::from_static("x-correlator");
+
+/// Every path: those of the generations lead to the API, everything else is a gateway's 404.
+pub(super) fn router(api: Shared) -> Router {
+    let routes = Router::new().route("/{*path}", any(ask)).merge(oauth::routes());
     routes.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(api)
+}
+
+async fn ask(
+    State(api): State<Shared>,
+    Extension(switch): Extension<Switch>,
+    Path(path): Path<String>,
+    method: Method,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let path = format!("/{path}");
+    let own = api.provider.lock().dialect();
+    let found = api.mounts.find(&path, own).map(|place| (place.wire, route(&place, &method)));
+    let (wire, operation, name) = match found {
+        Some((wire, Route::Found(operation, name))) => (wire, operation, name),
+        Some((_, Route::WrongMethod)) => return gateway_answer(&api, Operation::Unknown, StatusCode::METHOD_NOT_ALLOWED),
+        Some((_, Route::Unknown)) | None => return unknown(State(api)).await,
+    };
+    let json = headers.get(header::CONTENT_TYPE).is_some_and(is_json);
+    let correlator = headers.get(CORRELATOR).map(|value| value.to_str().unwrap_or("\u{fffd}").to_owned());
+    let correlator = correlator.filter(|_| wire.correlator != Correlator::Unknown);
+    let echo =
+        correlator.as_deref().filter(|value| wire.correlator.takes(value)).and_then(|value| HeaderValue::from_str(value).ok());
+    let call = Call {
+        wire,
+        path,
+        operation,
+        name,
+        query,
+        token: bearer(&headers),
+        correlator,
+        json,
+        body: Private::new(body.to_vec()),
+        oauth: None,
+    };
+    let mut response = answer(api, switch, call).await;
+    if let Some(echo) = echo {
+        response.headers_mut().insert(CORRELATOR, echo);
+    }
+    response
 }
 
 /// The token of `Authorization: Bearer <token>`.
@@ -78,7 +108,7 @@ enum Reply {
     Cut,
 }
 
-async fn answer(api: Shared, switch: Switch, call: Call) -> Response {
+pub(super) async fn answer(api: Shared, switch: Switch, call: Call) -> Response {
     // A task of its own: a client that hangs up does not stop what the provider is doing.
     let reply = tokio::spawn(async move { api.reply(call).await }).await;
     match reply {
@@ -88,12 +118,12 @@ async fn answer(api: Shared, switch: Switch, call: Call) -> Response {
     }
 }
 
-async fn unknown(State(api): State<Shared>) -> Response {
-    gateway_answer(&api, Operation::Unknown, StatusCode::NOT_FOUND)
-}
-
 async fn wrong_method(State(api): State<Shared>) -> Response {
     gateway_answer(&api, Operation::Unknown, StatusCode::METHOD_NOT_ALLOWED)
+}
+
+async fn unknown(State(api): State<Shared>) -> Response {
+    gateway_answer(&api, Operation::Unknown, StatusCode::NOT_FOUND)
 }
 
 /// What a gateway answers before the API is reached: HTML, no code.
@@ -118,7 +148,7 @@ fn request(operation: Operation, session_id: Option<Uuid>, fault: Option<&'stati
 
 impl Api {
     async fn reply(&self, call: Call) -> Reply {
-        let operation = call.operation;
+        let (wire, operation) = (call.wire, call.operation);
         let (number, what) = match self.arrive(&call) {
             Ok(arrived) => arrived,
             Err(response) => return Reply::Answer(*response),
@@ -152,8 +182,14 @@ impl Api {
                     Effect::After => self.later(number, call, 0),
                 }
                 let body = body.or_else(|| {
-                    let flavour = self.provider.lock().settings.flavour;
-                    code.map(|code| v0_10::error_info(status, &code, "Injected fault", flavour))
+                    let settings = &self.provider.lock().settings;
+                    code.map(|code| {
+                        if operation.is_oauth() {
+                            oauth::injected(status, &code, settings)
+                        } else {
+                            wire.error_info(status, &code, "Injected fault", operation, settings)
+                        }
+                    })
                 });
                 self.done(number, operation, Some(status));
                 let body = body.map(|body| match body {
@@ -172,9 +208,11 @@ impl Api {
         provider.advance(now);
         let settings = &provider.settings;
         let off = settings.operations_off.get(&call.operation).and_then(|status| StatusCode::from_u16(*status).ok());
-        let instead = if settings.outage != Outage::None {
+        let instead = if settings.outage != Outage::None && call.operation.is_oauth() {
+            Some(gateway_page(StatusCode::SERVICE_UNAVAILABLE))
+        } else if settings.outage != Outage::None {
             let problem = Problem::new(Fault::Unavailable, "Service unavailable");
-            let (status, body) = v0_10::problem(&problem, call.operation, settings.flavour);
+            let (status, body) = call.wire.problem(&problem, call.operation, settings);
             Some(json(status, Some(&body)))
         } else if settings.gateway_not_found {
             Some(gateway_page(StatusCode::NOT_FOUND))
@@ -182,7 +220,7 @@ impl Api {
             off.map(gateway_page)
         };
         let what = if instead.is_none() { provider.faults.meet(call.operation, now, rand::random) } else { None };
-        let session = call.name.as_deref().and_then(|name| v0_10::session_id(name).ok());
+        let session = call.name.as_deref().and_then(session_id);
         let number = provider.requests.arrived(request(call.operation, session, what.as_ref().map(What::name), now));
         if let Some(response) = instead {
             provider.requests.done(number, call.operation, Some(response.status().as_u16()));
@@ -210,11 +248,16 @@ impl Api {
 
     /// The client is told the API's own answer.
     fn told(&self, number: Number, operation: Operation, answer: &Answer) -> Reply {
-        if let (Operation::Create, 201, Some(id)) = (operation, answer.status, answer.session) {
+        if let (Operation::Create, 200 | 201, Some(id)) = (operation, answer.status, answer.session) {
             self.provider.lock().answered(id);
         }
         self.done(number, operation, Some(answer.status));
-        Reply::Answer(json(answer.status, answer.body.as_ref()))
+        let body = answer.body.as_ref().map(|body| match body {
+            Value::String(page) if operation.is_oauth() => ("text/html; charset=utf-8", page.clone()),
+            body => ("application/json", body.to_string()),
+        });
+        let location = answer.location.iter().map(|location| ("location".to_owned(), location.clone())).collect();
+        Reply::Answer(response(answer.status, body, &location))
     }
 
     fn cut(&self, number: Number, operation: Operation) -> Reply {

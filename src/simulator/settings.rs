@@ -1,140 +1,29 @@
 //! What can be set, at the start and by the admin API while it runs.
 
-use std::collections::BTreeMap;
+mod choice;
+mod quirk;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::device::Subscriber;
+use self::choice::sane;
+pub use self::choice::{
+    Course, DurationCode, Extend, Flavour, Mode, Operation, Outage, Overlap, Profile, ProfileBodies, ProfileStatus,
+    RequestedOutcome,
+};
+pub use self::quirk::Quirk;
+use super::device::{Kind, Subscriber};
+use super::generation::Generation;
+use super::oauth::settings::OauthSettings;
+use crate::private::Private;
 
-/// By which rules the provider behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "camelCase")]
-pub enum Mode {
-    /// Telefónica's sandbox mock: no state, an identifier ending in 9 is a conflict, every id is found.
-    Mock,
-    /// The life cycle of the specification: overlap, REQUESTED, expiry, retention, extend.
-    Life,
-}
-
-/// Whose form of the API version 0.10 is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "camelCase")]
-pub enum Flavour {
-    /// Telefónica Open Gateway: errors without `status`, codes of their own, profiles listed as names.
-    Telefonica,
-    /// CAMARA release v0.10.1.
-    Camara,
-}
-
-/// When a new session is refused because of another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "camelCase")]
-pub enum Overlap {
-    /// The rule of the specification: overlapping flows, any client, any profile.
-    Enforced,
-    /// Only the same flow with the same profile.
-    Identical,
-    /// Never.
-    Off,
-}
-
-/// What an extend of an AVAILABLE session does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "camelCase")]
-pub enum Extend {
-    /// Lengthens it, up to `extendCapSeconds` of remaining time.
-    Capped,
-    /// Answers 200 and leaves `expiresAt` as it was.
-    NoGain,
-}
-
-/// What becomes of a REQUESTED session after its delay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[value(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum RequestedOutcome {
-    /// The network grants it.
-    Available,
-    /// The network fails to: UNAVAILABLE, kept for the retention.
-    Unavailable,
-}
-
-/// Whether the API can be reached at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Outage {
-    /// It can.
-    None,
-    /// The port is closed: connections are refused, and those open are cut.
-    Refused,
-    /// Every request is answered with 503.
-    Unavailable,
-}
-
-/// The form of a profile in the answers of `/qos-profiles`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "camelCase")]
-pub enum ProfileBodies {
-    /// As the flavour's document has it: Telefónica names, CAMARA objects.
-    Documented,
-    /// Names: `["QOS_E"]`.
-    Names,
-    /// Objects with status and limits.
-    Objects,
-}
-
-/// Whether a profile may be used (CAMARA `QosProfileStatusEnum`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ProfileStatus {
-    /// For new sessions.
-    Active,
-    /// Not at present.
-    Inactive,
-    /// Only by sessions that have it already.
-    Deprecated,
-}
-
-/// A profile that the provider offers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Profile {
-    /// Its name.
-    pub name: String,
-    /// Whether it may be used.
-    #[serde(default = "Profile::active")]
-    pub status: ProfileStatus,
-    /// The shortest session, in seconds.
-    #[serde(default)]
-    pub min_duration_seconds: Option<i64>,
-    /// The longest session, in seconds.
-    #[serde(default)]
-    pub max_duration_seconds: Option<i64>,
-}
-
-impl Profile {
-    fn active() -> ProfileStatus {
-        ProfileStatus::Active
+impl Operation {
+    /// Whether it is one of the OAuth endpoints, whose answers have forms of their own.
+    pub(super) const fn is_oauth(self) -> bool {
+        matches!(self, Self::Authorize | Self::Token)
     }
-}
-
-/// The operations of the API, by their `operationId`s in the specification, shortened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Operation {
-    /// `createSession`
-    Create,
-    /// `getSession`
-    Get,
-    /// `deleteSession`
-    Delete,
-    /// `extendQosSessionDuration`
-    Extend,
-    /// `getQosProfiles` and `getQosProfile`
-    Profiles,
-    /// A path or method that the API does not have.
-    Unknown,
 }
 
 /// All settings. The admin API shows and changes them under these names, in camelCase.
@@ -143,7 +32,9 @@ pub enum Operation {
 pub struct Settings {
     /// By which rules the provider behaves.
     pub mode: Mode,
-    /// Whose form of the API is spoken.
+    /// Which generation the API speaks under its own base path; all others are served beside it.
+    pub generation: Generation,
+    /// Whose form of it.
     pub flavour: Flavour,
     /// How long a new session is REQUESTED; 0: the 201 says AVAILABLE.
     pub requested_delay_seconds: i64,
@@ -152,6 +43,15 @@ pub struct Settings {
     /// How long a session that the network ended is kept, readable as UNAVAILABLE and still holding its flow (specification: at
     /// least 360).
     pub retention_seconds: i64,
+    /// Added to it, from 0 up to this many seconds, differently for each session.
+    pub retention_spread_seconds: i64,
+    /// The same for API version 0.9, which knows no such rule. 0.8 keeps none.
+    #[serde(rename = "retentionSecondsV0_9")]
+    pub retention_seconds_v0_9: i64,
+    /// The 201 of 1.2-rc says UNAVAILABLE already: the network refuses at once.
+    pub unavailable_at_once: bool,
+    /// What differs from these settings for new sessions of a profile, by its name.
+    pub courses: BTreeMap<String, Course>,
     /// How long an expired session stays readable as UNAVAILABLE; it no longer holds its flow.
     pub expired_kept_seconds: i64,
     /// How long a deleted session stays readable as UNAVAILABLE, as in some reading of the specification.
@@ -166,14 +66,38 @@ pub struct Settings {
     pub overlap: Overlap,
     /// The profiles offered; the whole list is replaced.
     pub profiles: Vec<Profile>,
+    /// Further fields of a profile's object, by its name.
+    pub profile_details: BTreeMap<String, Map<String, Value>>,
     /// The form of a profile in the answers.
     pub profile_bodies: ProfileBodies,
     /// Subscribers with several identifiers; the whole list is replaced.
     pub subscribers: Vec<Subscriber>,
-    /// Whether devices that are no subscriber's are refused with 400.
+    /// Whether devices that are no subscriber's are refused.
     pub known_devices_only: bool,
+    /// Identifiers that the provider cannot use; from 1.0 on `networkAccessIdentifier` is one in any case.
+    pub unsupported_identifiers: BTreeSet<Kind>,
+    /// Phone numbers whose devices the service is not for; the whole list is replaced.
+    pub devices_without_service: Vec<Private<String>>,
+    /// Profiles that are only for some devices, with their phone numbers; any other profile is for all.
+    pub restricted_profiles: BTreeMap<String, Vec<Private<String>>>,
     /// Status for a session of another client: 403 or 404.
     pub foreign_session_status: u16,
+    /// How long after its creation a session appears in `retrieve-sessions`.
+    pub list_lag_seconds: i64,
+    /// `{}` is refused by `retrieve-sessions` of 0.11 and 1.0 with 400 even where the token names the device, as their own tests want it.
+    pub refuse_empty_lookup: bool,
+    /// `sinkCredential` is repeated in answers; in 1.2-rc without its writeOnly fields.
+    pub echo_sink_credential: bool,
+    /// Whether `sinkCredential` may be PRIVATE_KEY_JWT in 1.2-rc.
+    pub private_key_jwt: bool,
+    /// The code for a duration outside the profile's limits from 0.11 on.
+    pub duration_code: DurationCode,
+    /// How many requests a client may make in a minute before it gets 429 TOO_MANY_REQUESTS (from 0.11 on).
+    pub requests_per_minute: Option<usize>,
+    /// How many sessions a client may have in effect before a creation gets 429 QUOTA_EXCEEDED (from 0.11 on).
+    pub session_quota: Option<usize>,
+    /// Ways in which the provider leaves the specification.
+    pub quirks: BTreeSet<Quirk>,
     /// GET answers 200 with some session's fields for an id that does not exist.
     pub any_id_found: bool,
     /// Added to every time in an answer: a provider whose clock is ahead (or, below 0, behind).
@@ -186,6 +110,8 @@ pub struct Settings {
     pub outage: Outage,
     /// How long, in reachable time, a client has to ask for a session after its end before the running ledger calls it leaked.
     pub leak_grace_seconds: i64,
+    /// The OAuth endpoints.
+    pub oauth: OauthSettings,
 }
 
 impl Default for Settings {
@@ -198,10 +124,15 @@ impl Default for Settings {
         };
         Self {
             mode: Mode::Life,
+            generation: Generation::V0_10,
             flavour: Flavour::Telefonica,
             requested_delay_seconds: 0,
             requested_outcome: RequestedOutcome::Available,
             retention_seconds: 360,
+            retention_spread_seconds: 0,
+            retention_seconds_v0_9: 0,
+            unavailable_at_once: false,
+            courses: BTreeMap::new(),
             expired_kept_seconds: 0,
             deleted_kept_seconds: 0,
             granted_seconds: None,
@@ -209,16 +140,29 @@ impl Default for Settings {
             extend_cap_seconds: 86_400,
             overlap: Overlap::Enforced,
             profiles: ["QOS_E", "QOS_S", "QOS_M", "QOS_L"].map(profile).to_vec(),
+            profile_details: BTreeMap::new(),
             profile_bodies: ProfileBodies::Documented,
             subscribers: Vec::new(),
             known_devices_only: false,
+            unsupported_identifiers: BTreeSet::new(),
+            devices_without_service: Vec::new(),
+            restricted_profiles: BTreeMap::new(),
             foreign_session_status: 403,
+            list_lag_seconds: 0,
+            refuse_empty_lookup: false,
+            echo_sink_credential: false,
+            private_key_jwt: false,
+            duration_code: DurationCode::DurationOutOfRange,
+            requests_per_minute: None,
+            session_quota: None,
+            quirks: BTreeSet::new(),
             any_id_found: false,
             clock_skew_seconds: 0,
             operations_off: BTreeMap::new(),
             gateway_not_found: false,
             outage: Outage::None,
             leak_grace_seconds: 600,
+            oauth: OauthSettings::default(),
         }
     }
 }
@@ -244,7 +188,12 @@ impl Settings {
     pub fn merged(&self, change: Value) -> Result<Self, Invalid> {
         let mut all = serde_json::to_value(self)?;
         match (all.as_object_mut(), change) {
-            (Some(fields), Value::Object(change)) => fields.extend(change),
+            (Some(fields), Value::Object(mut change)) => {
+                if let (Some(oauth), Some(change)) = (fields.get_mut("oauth"), change.remove("oauth")) {
+                    merge(oauth, change);
+                }
+                fields.extend(change);
+            }
             // Not an object: decoding it says what it is instead.
             (_, other) => all = other,
         }
@@ -253,13 +202,35 @@ impl Settings {
         Ok(merged)
     }
 
+    /// Whether the provider has this quirk.
+    pub fn has(&self, quirk: Quirk) -> bool {
+        self.quirks.contains(&quirk)
+    }
+
+    /// The profile of this name.
+    pub fn profile(&self, name: &str) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.name == name)
+    }
+
+    /// What becomes of new sessions of this profile.
+    pub(super) fn course(&self, profile: &str) -> Course {
+        let own = self.courses.get(profile).copied().unwrap_or_default();
+        Course {
+            requested_delay_seconds: own.requested_delay_seconds.or(Some(self.requested_delay_seconds)),
+            requested_outcome: own.requested_outcome.or(Some(self.requested_outcome)),
+            granted_seconds: own.granted_seconds.or(self.granted_seconds),
+        }
+    }
+
     /// Refuses values that make no sense.
     pub fn check(&self) -> Result<(), Invalid> {
-        // More than any clock's calendar needs, and far from an overflow.
-        let sane = |seconds: i64| (0..=1_000_000_000).contains(&seconds);
         let rules = [
             ("requestedDelaySeconds", "0 or more", sane(self.requested_delay_seconds)),
             ("retentionSeconds", "0 or more", sane(self.retention_seconds)),
+            ("retentionSpreadSeconds", "0 or more", sane(self.retention_spread_seconds)),
+            ("retentionSecondsV0_9", "0 or more", sane(self.retention_seconds_v0_9)),
+            ("listLagSeconds", "0 or more", sane(self.list_lag_seconds)),
+            ("courses", "a map of profiles to spans of 0 or more (granted: 1 or more)", self.courses.values().all(Course::sane)),
             ("expiredKeptSeconds", "0 or more", sane(self.expired_kept_seconds)),
             ("deletedKeptSeconds", "0 or more", sane(self.deleted_kept_seconds)),
             ("leakGraceSeconds", "0 or more", sane(self.leak_grace_seconds)),
@@ -273,10 +244,23 @@ impl Settings {
                 self.operations_off.values().all(|s| [404, 405, 501].contains(s)),
             ),
         ];
-        match rules.into_iter().find(|(_, _, holds)| !holds) {
-            Some((field, must, _)) => Err(Invalid::Range { field, must }),
+        let flaw = rules.into_iter().find(|(_, _, holds)| !holds).map(|(field, must, _)| (field, must));
+        match flaw.or_else(|| self.oauth.flaw()) {
+            Some((field, must)) => Err(Invalid::Range { field, must }),
             None => Ok(()),
         }
+    }
+}
+
+/// Replaces in `all` what `change` has, object by object.
+fn merge(all: &mut Value, change: Value) {
+    match (all, change) {
+        (Value::Object(all), Value::Object(change)) => {
+            for (name, value) in change {
+                merge(all.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (all, other) => *all = other,
     }
 }
 

@@ -2,8 +2,8 @@ use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::auth::Legs;
 use crate::provider::connection::tests::spec;
+use crate::qod::Legs;
 
 fn secret(entries: &[(&str, &str)]) -> Secret {
     let entries = entries.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));

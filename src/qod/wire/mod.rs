@@ -1,26 +1,57 @@
 //! What goes over the wire, one file per shape. Nothing here does I/O.
 //!
 //! A [`Shape`] is what requests and answers look like. A generation that is added gets a shape of its own, or shares one, and from
-//! then on the compiler asks for it wherever it is needed.
+//! then on the compiler asks for it wherever it is needed. What shapes have in common is `body` (written) and `answer` (read). What
+//! a provider does otherwise than its generation is a [`Flavour`], which comes from settings and never from a provider's name.
 
+mod answer;
+mod body;
 mod lenient;
 mod profiles;
 mod v0_10;
+mod v0_11;
+mod v0_8;
+mod v0_9;
+mod v1_1;
+mod v1_2;
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::fault::{Fault, Field};
 use super::generation::Generation;
 use super::profile::{ProfileFilter, QosProfile};
-use super::session::{CreateSession, SessionId, SessionInfo};
+use super::session::{CreateSession, Device, SessionId, SessionInfo, SessionList};
+use super::settings::CallbackField;
 use crate::private::Private;
+
+/// A list of this length may be cut off: 1.2 gives no more (`maxItems` of retrieveSessions), and earlier ones say nothing of it.
+const FULL_LIST: usize = 100;
 
 /// What requests and answers look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// That of 0.10.
+    /// That of 0.8: `ueId`, `asId`, `qos`, `id`, no `qosStatus`.
+    V0_8,
+    /// That of 0.9: `device`, `applicationServer`, `qosProfile`, `webhook`.
+    V0_9,
+    /// That of 0.10: extend, and a device that is no IPv6 prefix.
     V0_10,
+    /// That of 0.11 and 1.0: `sink`, look-ups by POST, the device may be left out.
+    V0_11,
+    /// That of 1.1: a sink must be https.
+    V1_1,
+    /// That of 1.2: lists of addresses, no port 0.
+    V1_2,
+}
+
+/// What a provider does otherwise than its generation, by settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flavour {
+    /// How the notification target is said.
+    pub callback_field: CallbackField,
+    /// Exactly one port on each side and no ranges; with 0.8, a device by IPv4 must have one.
+    pub single_port: bool,
 }
 
 /// Which of a provider's APIs a request goes to; up to 0.10 both have one base URL.
@@ -48,38 +79,88 @@ pub struct Request {
 }
 
 impl Shape {
-    /// The shape that a generation has; none where this client does not speak it.
-    pub const fn of(generation: Generation) -> Option<Self> {
+    /// The shape that a generation has.
+    pub const fn of(generation: Generation) -> Self {
         match generation {
-            Generation::V0_10 => Some(Self::V0_10),
-            Generation::V0_8 | Generation::V0_9 | Generation::V0_11 | Generation::V1_0 | Generation::V1_1 | Generation::V1_2 => {
-                None
-            }
+            Generation::V0_8 => Self::V0_8,
+            Generation::V0_9 => Self::V0_9,
+            Generation::V0_10 => Self::V0_10,
+            Generation::V0_11 | Generation::V1_0 => Self::V0_11,
+            Generation::V1_1 => Self::V1_1,
+            Generation::V1_2 => Self::V1_2,
         }
     }
 
     /// `POST /sessions`.
-    pub fn create(self, request: &CreateSession) -> Result<Request, Fault> {
+    pub fn create(self, request: &CreateSession, flavour: Flavour) -> Result<Request, Fault> {
         let body = match self {
-            Self::V0_10 => v0_10::create(request)?,
+            Self::V0_8 => v0_8::create(request, flavour)?,
+            Self::V0_9 => v0_9::create(request, flavour)?,
+            Self::V0_10 => v0_10::create(request, flavour)?,
+            Self::V0_11 => v0_11::create(request, flavour)?,
+            Self::V1_1 => v1_1::create(request, flavour)?,
+            Self::V1_2 => v1_2::create(request, flavour)?,
         };
         Ok(Request::new(Method::POST, Api::Sessions, &["sessions"]).with_body(body))
     }
 
-    /// `POST /sessions/{sessionId}/extend`.
+    /// `POST /sessions/{sessionId}/extend`, since 0.10.
     pub fn extend(self, id: &SessionId, additional_seconds: i64) -> Result<Request, Fault> {
         let body = match self {
+            Self::V0_8 | Self::V0_9 => return Err(no_operation()),
             Self::V0_10 => v0_10::extend(additional_seconds)?,
+            Self::V0_11 | Self::V1_1 | Self::V1_2 => v0_11::extend(additional_seconds)?,
         };
         Ok(Request::new(Method::POST, Api::Sessions, &["sessions", segment(id)?, "extend"]).with_body(body))
     }
 
+    /// `POST /retrieve-sessions`, since 0.11. Without a device the token names it, and the body is `{}`.
+    pub fn retrieve_sessions(self, device: Option<&Device>) -> Result<Request, Fault> {
+        let body = body::lookup(self.lookup_rules()?, device)?;
+        Ok(Request::new(Method::POST, Api::Sessions, &["retrieve-sessions"]).with_body(body.into()))
+    }
+
+    /// `POST /retrieve-qos-profiles`, since 0.11.
+    pub fn retrieve_profiles(self, device: Option<&Device>, filter: &ProfileFilter) -> Result<Request, Fault> {
+        let mut body = body::lookup(self.lookup_rules()?, device)?;
+        body.extend(filter.name.as_ref().map(|name| ("name".to_owned(), json!(name))));
+        body.extend(filter.status.as_ref().map(|status| ("status".to_owned(), json!(status.as_str()))));
+        Ok(Request::new(Method::POST, Api::Profiles, &["retrieve-qos-profiles"]).with_body(body.into()))
+    }
+
     /// The session in an answer; none where the body holds no session with an id.
     pub fn session(self, body: &[u8]) -> Option<SessionInfo> {
+        self.one_session(serde_json::from_slice(body).ok()?)
+    }
+
+    /// The sessions in an answer; none where the body is no list.
+    pub fn sessions(self, body: &[u8]) -> Option<SessionList> {
+        let Value::Array(items) = serde_json::from_slice(body).ok()? else { return None };
+        let length = items.len();
+        let sessions: Vec<_> = items.into_iter().filter_map(|item| self.one_session(item)).collect();
+        Some(SessionList { complete: sessions.len() == length && length < FULL_LIST, sessions })
+    }
+
+    fn one_session(self, value: Value) -> Option<SessionInfo> {
         match self {
-            Self::V0_10 => v0_10::session(body),
+            Self::V0_8 => v0_8::session(value),
+            Self::V0_9 | Self::V0_10 | Self::V0_11 | Self::V1_1 | Self::V1_2 => answer::session(value),
         }
     }
+
+    const fn lookup_rules(self) -> Result<&'static body::Rules, Fault> {
+        match self {
+            Self::V0_8 | Self::V0_9 | Self::V0_10 => Err(no_operation()),
+            Self::V0_11 => Ok(&v0_11::RULES),
+            Self::V1_1 => Ok(&v1_1::RULES),
+            Self::V1_2 => Ok(&v1_2::RULES),
+        }
+    }
+}
+
+/// For an operation that the shape's generations do not have.
+const fn no_operation() -> Fault {
+    Fault::not_expressible(Field::Operation, "this version of the API does not have it")
 }
 
 /// `GET /sessions/{sessionId}`, alike in all generations.
@@ -103,9 +184,6 @@ pub fn list_profiles(filter: &ProfileFilter) -> Request {
 /// `GET /qos-profiles/{name}`, alike since 0.9.
 pub fn get_profile(name: &str) -> Result<Request, Fault> {
     profile_name(name)?;
-    if matches!(name, "." | "..") {
-        return Err(Fault::not_expressible(Field::Profile, "a path cannot hold this name"));
-    }
     Ok(Request::new(Method::GET, Api::Profiles, &["qos-profiles", name]))
 }
 
@@ -119,11 +197,12 @@ pub fn profiles(body: &[u8]) -> Option<Vec<QosProfile>> {
     serde_json::from_slice::<Value>(body).ok()?.as_array()?.iter().map(profiles::one).collect()
 }
 
-/// `QosProfileName`: `^[a-zA-Z0-9_.-]+$`; its length (3 to 256) is left to the provider.
+/// `QosProfileName`: `^[a-zA-Z0-9_.-]+$`, 3 to 256 characters.
 fn profile_name(name: &str) -> Result<(), Fault> {
-    let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-');
-    if name.is_empty() || !name.chars().all(allowed) {
-        return Err(Fault::not_expressible(Field::Profile, "letters, digits, dot, hyphen and underscore"));
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    if !(3..=256).contains(&name.len()) || !name.bytes().all(allowed) {
+        let why = "a profile's name is 3 to 256 letters, digits, dots, hyphens and underscores";
+        return Err(Fault::not_expressible(Field::Profile, why));
     }
     Ok(())
 }
@@ -152,6 +231,47 @@ impl Request {
 mod tests {
     use super::*;
     use crate::qod::fault::FaultClass;
+    use crate::qod::session::ApplicationServer;
+
+    /// A request that every generation can say.
+    pub(super) fn request() -> CreateSession {
+        CreateSession {
+            device: Some(Device { phone_number: Some("+447700900123".into()), ..Device::default() }),
+            application_server: ApplicationServer { ipv4_address: Some("198.51.100.10".into()), ..ApplicationServer::default() },
+            device_ports: None,
+            application_server_ports: None,
+            qos_profile: "QOS_E".into(),
+            duration_seconds: 3600,
+            callback: None,
+        }
+    }
+
+    #[test]
+    fn a_list_that_may_be_cut_off_or_holds_what_cannot_be_read_proves_no_absence() {
+        let list = |length: usize, rubbish: usize| {
+            let good = (0..length).map(|number| json!({"sessionId": number.to_string()}));
+            let body: Value = good.chain((0..rubbish).map(|_| json!({"qosStatus": "AVAILABLE"}))).collect();
+            let list = Shape::V1_2.sessions(body.to_string().as_bytes()).unwrap();
+            (list.sessions.len(), list.complete)
+        };
+        assert_eq!(list(0, 0), (0, true));
+        assert_eq!(list(99, 0), (99, true));
+        assert_eq!(list(100, 0), (100, false));
+        assert_eq!(list(1, 1), (1, false));
+        for body in [&b"{}"[..], b"null", b"", b"<html>"] {
+            assert_eq!(Shape::V1_2.sessions(body), None);
+        }
+    }
+
+    #[test]
+    fn a_look_up_without_a_device_has_an_empty_object_as_body_and_no_older_shape_has_one() {
+        let body = Shape::V0_11.retrieve_sessions(None).unwrap().body.unwrap();
+        assert_eq!(body.expose(), &json!({}));
+        for shape in [Shape::V0_8, Shape::V0_9, Shape::V0_10] {
+            assert!(shape.retrieve_sessions(None).is_err());
+            assert!(shape.retrieve_profiles(None, &ProfileFilter::default()).is_err());
+        }
+    }
 
     #[test]
     fn an_identifier_that_would_walk_up_the_path_is_not_sent() {

@@ -34,11 +34,11 @@ fn answer(word: &str, expires: i64) -> SessionInfo {
     let body = json!({
         "sessionId": "s1", "qosStatus": word, "duration": 3600, "startedAt": at(0).as_second(), "expiresAt": at(expires).as_second(),
     });
-    Shape::of(Generation::V0_10).unwrap().session(body.to_string().as_bytes()).unwrap()
+    Shape::of(Generation::V0_10).session(body.to_string().as_bytes()).unwrap()
 }
 
 fn fault(class: FaultClass, status: u16, code: &str) -> Fault {
-    Fault { class, status: Some(status), code: Some(code.to_owned()), retry_after: None }
+    Fault { class, status: Some(status), code: Some(code.to_owned()), retry_after: None, generation: None }
 }
 
 fn silent() -> Fault {
@@ -163,6 +163,7 @@ impl World {
             duration_seconds: 3600,
             hash: hash.text(),
             client: None,
+            sink: false,
             extends: self.observed.abilities.extends,
             earlier,
         };

@@ -3,7 +3,10 @@
 mod admin;
 mod api;
 mod faults;
+mod generations;
+mod quirks;
 mod raw;
+mod scenarios;
 
 use k8s_openapi::jiff::SignedDuration;
 use reqwest::{Method, RequestBuilder};

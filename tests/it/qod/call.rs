@@ -2,20 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use qos_operator::qod::{AccessToken, Client, Fault, Operation, QosProfile, SessionId, SessionInfo};
+use qos_operator::qod::{AccessToken, Client, Fault, Generation, Operation, QosProfile, SessionId, SessionInfo, SessionList};
 use serde_json::{Value, json};
 
 use super::case;
 use super::raw_server::Seen;
 
-pub(super) const BASE: &str = "/api/qod/v0";
-pub(super) const PROFILES_BASE: &str = "/api/qos-profiles/v0";
+/// The base path of a generation's sessions.
+pub(super) fn base(generation: Generation) -> &'static str {
+    if generation < Generation::V0_11 { "/api/qod/v0" } else { "/api/quality-on-demand/v1" }
+}
+
+/// The base path of its profiles, which the client has to derive.
+pub(super) fn profiles_base(generation: Generation) -> &'static str {
+    if generation < Generation::V0_11 { "/api/qod/v0" } else { "/api/qos-profiles/v1" }
+}
+
 pub(super) const TOKEN: &str = "at-7Qe2Xk9LmP4s";
 
 /// What the client may return, whatever the operation.
 #[derive(Debug)]
 pub(super) enum Returned {
     Session(SessionInfo),
+    Sessions(SessionList),
     Nothing,
     Profiles(Vec<QosProfile>),
     Profile(QosProfile),
@@ -23,10 +32,11 @@ pub(super) enum Returned {
 
 /// Calls the client's function for the operation.
 pub(super) async fn call(client: &Client, input: &Value) -> Result<Returned, Fault> {
-    let token = AccessToken::new(input["accessToken"].as_str().unwrap_or(TOKEN));
+    let token = input["accessToken"].as_str().map_or_else(AccessToken::none, AccessToken::new);
+    let generation = client.generation();
     let id = SessionId::new(input["sessionId"].as_str().unwrap_or_default());
     match case::operation(input["operation"].as_str().unwrap()) {
-        Operation::CreateSession => client.create_session(&token, &case::create(input)?).await.map(Returned::Session),
+        Operation::CreateSession => client.create_session(&token, &case::create(input, generation)?).await.map(Returned::Session),
         Operation::GetSession => client.get_session(&token, &id).await.map(Returned::Session),
         Operation::DeleteSession => client.delete_session(&token, &id).await.map(|()| Returned::Nothing),
         Operation::ExtendQosSessionDuration => {
@@ -39,17 +49,25 @@ pub(super) async fn call(client: &Client, input: &Value) -> Result<Returned, Fau
         Operation::GetQosProfile => {
             client.get_qos_profile(&token, input["profile"].as_str().unwrap()).await.map(Returned::Profile)
         }
-        missing @ (Operation::RetrieveSessions | Operation::RetrieveQosProfiles) => {
-            client.generation().require(missing)?;
-            panic!("the client has no function for {missing}")
+        Operation::RetrieveSessions => {
+            let device = case::device_sent(input, generation)?;
+            client.retrieve_sessions(&token, device.as_ref()).await.map(Returned::Sessions)
+        }
+        Operation::RetrieveQosProfiles => {
+            let device = case::device_sent(input, generation)?;
+            let filter = case::filter(&input["filter"]);
+            client.retrieve_qos_profiles(&token, device.as_ref(), &filter).await.map(Returned::Profiles)
         }
     }
 }
 
-/// A call for a response vector, which names the operation only.
-pub(super) fn input_of(case: &Value) -> Value {
+/// A call for a response vector, which names the operation only, and whether the device was sent.
+pub(super) fn input_of(case: &Value, device_sent: Option<bool>) -> Value {
+    let device_sent = device_sent.unwrap_or(case["operation"] == "create");
     json!({
         "operation": case["operation"],
+        "accessToken": TOKEN,
+        "settings": { "deviceInRequest": if device_sent { "Always" } else { "Never" } },
         "sessionId": "0b7e6a52-94c1-4e0d-8a3f-5d2c7be91f04",
         "additionalSeconds": 60,
         "profile": "QOS_E",
@@ -70,6 +88,9 @@ pub(super) fn outcome(result: &Result<Returned, Fault>, operation: &str, flow: &
         Ok(Returned::Profiles(list)) => {
             json!({ "class": "Profiles", "profiles": list.iter().map(case::profile).collect::<Value>() })
         }
+        Ok(Returned::Sessions(list)) => {
+            json!({ "class": "Sessions", "sessions": list.sessions.iter().map(case::session).collect::<Value>() })
+        }
         Ok(Returned::Profile(one)) => json!({ "class": "Profile", "profile": case::profile(one) }),
         Ok(Returned::Session(info)) => {
             let class = if operation == "create" { "Created" } else { "Session" };
@@ -82,9 +103,10 @@ pub(super) fn outcome(result: &Result<Returned, Fault>, operation: &str, flow: &
     }
 }
 
-/// A request as the vectors describe it, its path without the base that it went to.
-pub(super) fn describe(seen: &Seen, expected: &Value) -> Value {
-    let base = if expected["api"] == "profiles" { PROFILES_BASE } else { BASE };
+/// A request as the vectors describe it, its path without the base of the API that it belongs to.
+pub(super) fn describe(seen: &Seen, generation: Generation, operation: &str) -> Value {
+    let base =
+        if operation.ends_with("rofiles") || operation == "getProfile" { profiles_base(generation) } else { base(generation) };
     let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
     let query: BTreeMap<String, String> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let headers: BTreeMap<String, String> =
@@ -107,8 +129,8 @@ pub(super) fn request_holds(outcome: &Value, expected: &Value) -> bool {
     let header = |name: &str| sent["headers"].get(name.to_ascii_lowercase());
     let named = wanted["headers"].as_object().into_iter().flatten().all(|(name, value)| match value.as_str() {
         Some(text) => header(name).is_some_and(|sent| sent == text),
-        // A `{pattern}`: no regular expressions here yet, so it cannot be said to hold.
-        None => false,
+        // A `{pattern}`.
+        None => header(name).is_some_and(|sent| jsonschema::is_valid(value, sent)),
     });
     let absent = wanted["absentHeaders"].as_array().into_iter().flatten().all(|name| header(name.as_str().unwrap()).is_none());
     let no_query = json!({});
@@ -119,4 +141,12 @@ pub(super) fn request_holds(outcome: &Value, expected: &Value) -> bool {
         && sent["body"] == wanted["body"]
         && named
         && absent
+}
+
+#[test]
+fn a_header_of_a_vector_may_be_a_pattern() {
+    let sent = json!({"request": {"method": "GET", "path": "/sessions/1", "query": {}, "body": null, "headers": {"x-correlator": "a-1"}}});
+    let expected = |pattern: &str| json!({"request": {"method": "GET", "path": "/sessions/1", "headers": {"X-Correlator": {"pattern": pattern}}}});
+    assert!(request_holds(&sent, &expected("^[a-zA-Z0-9-]{0,55}$")));
+    assert!(!request_holds(&sent, &expected("^[0-9]+$")));
 }

@@ -3,8 +3,9 @@
 use k8s_openapi::jiff::Timestamp;
 use qos_operator::private::Private;
 use qos_operator::qod::{
-    ApplicationServer, Callback, CreateSession, Device, DeviceIpv4, Fault, FaultClass, Field, Flip, Flow, Operation, PortRange,
-    PortsSpec, ProfileFilter, ProfileStatus, QosProfile, QosStatus, Reason, SessionInfo, StatusInfo,
+    ApplicationServer, Callback, CallbackField, CreateSession, Device, DeviceInRequest, DeviceIpv4, Fault, FaultClass, Field,
+    Flip, Flow, Generation, Legs, Operation, PortRange, PortsSpec, ProfileFilter, ProfileStatus, QosProfile, QosStatus, Reason,
+    SessionInfo, StatusInfo, device_in_request,
 };
 use serde_json::{Map, Value, json};
 
@@ -50,9 +51,7 @@ pub(crate) fn device(value: &Value) -> Result<Device, Fault> {
         },
         ipv6_address: match value["ipv6Address"].as_str() {
             None => None,
-            Some(text) => {
-                Some(Private::new(text.parse().map_err(|_| Fault::not_expressible(Field::Device, "a single IPv6 address"))?))
-            }
+            Some(text) => Some(Private::new(text.parse().map_err(|_| Fault::not_expressible(Field::Device, "an IPv6 address"))?)),
         },
     })
 }
@@ -88,10 +87,36 @@ pub(super) fn flow(value: &Value) -> Flow {
     }
 }
 
-pub(super) fn create(input: &Value) -> Result<CreateSession, Fault> {
+/// The device that the request is to name, by the vector's setting and legs.
+pub(super) fn device_sent(input: &Value, generation: Generation) -> Result<Option<Device>, Fault> {
+    let setting = match input["settings"]["deviceInRequest"].as_str() {
+        None | Some("Auto") => DeviceInRequest::Auto,
+        Some("Always") => DeviceInRequest::Always,
+        Some("Never") => DeviceInRequest::Never,
+        Some(other) => panic!("there is no deviceInRequest {other}"),
+    };
+    let legs = if input["legs"] == 3 { Legs::Three } else { Legs::Two };
+    let wanted = &input["desired"]["device"];
+    // A look-up of profiles by a two-legged token may be for no device in particular.
+    if wanted.is_null() && input["operation"] != "create" || !device_in_request(setting, generation, legs) {
+        return Ok(None);
+    }
+    device(wanted).map(Some)
+}
+
+pub(super) fn callback_field(settings: &Value) -> CallbackField {
+    match settings["callbackField"].as_str() {
+        None | Some("Auto") => CallbackField::Auto,
+        Some("Webhook") => CallbackField::Webhook,
+        Some("Sink") => CallbackField::Sink,
+        Some(other) => panic!("there is no callbackField {other}"),
+    }
+}
+
+pub(super) fn create(input: &Value, generation: Generation) -> Result<CreateSession, Fault> {
     let (desired, callback) = (&input["desired"], &input["callback"]);
     Ok(CreateSession {
-        device: device(&desired["device"])?,
+        device: device_sent(input, generation)?,
         application_server: server(&desired["applicationServer"]),
         device_ports: ports(&desired["devicePorts"]),
         application_server_ports: ports(&desired["applicationServerPorts"]),
@@ -120,6 +145,8 @@ pub(super) fn fault(fault: &Fault) -> Value {
         FaultClass::GatewayNotFound => "GatewayNotFound",
         FaultClass::Conflict => "Conflict",
         FaultClass::RateLimited => "RateLimited",
+        // Of tokens, not of answers: no vector names it.
+        FaultClass::ConsentPending => "ConsentPending",
         FaultClass::NotSupported => "NotSupported",
         FaultClass::Unavailable => "Unavailable",
         FaultClass::Ambiguous => "Ambiguous",
@@ -136,6 +163,7 @@ pub(super) fn fault(fault: &Fault) -> Value {
                 Reason::Credentials => ("credentials", None),
                 Reason::Permission => ("permission", None),
                 Reason::Quota => ("quota", None),
+                Reason::Consent => ("consent", None),
             };
             out["reason"] = reason.into();
             if let Some(flip) = flip {

@@ -6,8 +6,10 @@
 mod bench;
 mod call;
 pub(crate) mod case;
+mod h2_server;
 pub(crate) mod log;
 pub(crate) mod raw_server;
 pub(crate) mod response;
+mod tolerance;
 mod transport;
 mod vectors;

@@ -23,7 +23,7 @@ fn token() -> AccessToken {
 
 fn request() -> CreateSession {
     CreateSession {
-        device: Device { phone_number: Some("+447700900123".into()), ..Device::default() },
+        device: Some(Device { phone_number: Some("+447700900123".into()), ..Device::default() }),
         application_server: ApplicationServer { ipv4_address: Some("198.51.100.10".into()), ..ApplicationServer::default() },
         device_ports: None,
         application_server_ports: None,
@@ -198,10 +198,68 @@ fn a_ca_bundle_is_pem_certificates_or_refused() {
     }
 }
 
-#[test]
-fn a_generation_that_is_not_spoken_is_refused_at_once() {
-    for generation in Generation::ALL.into_iter().filter(|generation| !generation.is_supported()) {
-        let settings = Settings::new(generation, "https://api.example.com/qod/v0".parse().unwrap());
-        assert_eq!(Client::new(settings).map(|_| ()), Err(SettingsError::Generation(generation)));
+#[tokio::test]
+async fn each_request_has_a_fresh_correlator_since_v0_11_and_none_before() {
+    let server = RawServer::start(Reply::Bytes(answer(200, &[JSON], &session()))).await;
+    for generation in Generation::ALL {
+        let client = Client::new(Settings::new(generation, server.url("http", "/quality-on-demand/v1"))).unwrap();
+        for _ in 0..2 {
+            client.get_session(&token(), &id()).await.unwrap();
+        }
+        let seen = server.take_seen();
+        let correlators: Vec<_> = seen.iter().filter_map(|seen| seen.header("x-correlator")).collect();
+        if generation < Generation::V0_11 {
+            assert_eq!(correlators, Vec::<&str>::new(), "{generation}");
+        } else {
+            assert!(correlators.iter().all(|text| text.parse::<uuid::Uuid>().is_ok()), "{correlators:?}");
+            assert!(correlators.len() == 2 && correlators[0] != correlators[1], "{generation}: {correlators:?}");
+        }
     }
+}
+
+#[tokio::test]
+async fn all_profiles_are_asked_for_in_the_generations_own_way_and_place() {
+    let server = RawServer::start(Reply::Bytes(answer(200, &[JSON], r#"[{"name":"QOS_E","status":"ACTIVE"}]"#))).await;
+    for generation in Generation::ALL {
+        let client = Client::new(Settings::new(generation, server.url("http", "/quality-on-demand/v1"))).unwrap();
+        let answer = client.profiles(&token()).await;
+        let seen = server.take_seen().pop().map(|seen| (seen.method, seen.target, String::from_utf8(seen.body).unwrap()));
+        let sent = |method: &str, target: &str, body: &str| Some((method.to_owned(), target.to_owned(), body.to_owned()));
+        if generation == Generation::V0_8 {
+            let fault = answer.unwrap_err();
+            assert_eq!(fault.to_string(), "API version v0.8 cannot express this operation: profiles appear in v0.9");
+            assert_eq!(seen, None);
+        } else if generation < Generation::V0_11 {
+            assert_eq!(seen, sent("GET", "/quality-on-demand/v1/qos-profiles", ""));
+            assert_eq!(answer.unwrap()[0].name, "QOS_E");
+        } else {
+            assert_eq!(seen, sent("POST", "/qos-profiles/v1/retrieve-qos-profiles", "{}"));
+            assert_eq!(answer.unwrap()[0].name, "QOS_E");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_generation_cannot_say_names_it_and_the_field_and_nothing_is_sent() {
+    let server = RawServer::start(Reply::Reset).await;
+    for generation in Generation::ALL {
+        let client = Client::new(Settings::new(generation, server.url("http", "/qod/v0"))).unwrap();
+        let fault = client.create_session(&token(), &CreateSession { duration_seconds: 0, ..request() }).await.unwrap_err();
+        assert!(matches!(fault.class, FaultClass::NotExpressible { .. }));
+        let begin = format!("API version {generation} cannot express this duration: ask for 1 to ");
+        assert!(fault.to_string().starts_with(&begin), "{fault}");
+        if generation <= Generation::V0_10 {
+            let fault = client.create_session(&token(), &CreateSession { device: None, ..request() }).await.unwrap_err();
+            assert!(fault.to_string().starts_with(&format!("API version {generation} cannot express this device")), "{fault}");
+            client.retrieve_sessions(&token(), None).await.unwrap_err();
+        }
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn without_a_token_there_is_no_authorization() {
+    let server = RawServer::start(Reply::Bytes(answer(200, &[JSON], &session()))).await;
+    client(&server, Duration::from_secs(5)).get_session(&AccessToken::none(), &id()).await.unwrap();
+    assert_eq!(server.take_seen().pop().unwrap().header("authorization"), None);
 }

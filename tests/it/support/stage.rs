@@ -35,6 +35,8 @@ pub(crate) struct Stage {
     simulator: Option<Simulator>,
     operator: Option<Operator>,
     pub(crate) margins: Margins,
+    /// Where notifications go, if anywhere.
+    pub(crate) callback: Option<url::Url>,
 }
 
 /// The margins of the protocol as the flags have them by default.
@@ -70,6 +72,7 @@ impl Stage {
             simulator: Some(simulator),
             operator: None,
             margins: margins(),
+            callback: None,
         }
     }
 
@@ -93,6 +96,7 @@ impl Stage {
             },
             concurrency: 16,
             profile_refresh: SignedDuration::from_mins(10),
+            callback: self.callback.clone(),
             margins: self.margins,
         };
         // Its own client: one that repeats nothing.

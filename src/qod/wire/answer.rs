@@ -1,4 +1,4 @@
-//! Answers of 0.10, read as providers write them.
+//! Answers, read as providers write them: one reader for the words of 0.9 and all later generations, since real providers mix them.
 
 use std::net::Ipv4Addr;
 
@@ -6,14 +6,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::private::Private;
-use crate::qod::flow::{EchoedFlow, ipv6_of};
+use crate::qod::flow::EchoedFlow;
 use crate::qod::session::{
     ApplicationServer, Device, DeviceIpv4, PortRange, PortsSpec, QosStatus, SessionId, SessionInfo, StatusInfo,
 };
 use crate::qod::wire::lenient::{Integer, Time, Word, or_absent};
 
-/// `SessionInfo`, and what real providers of this shape send in its place: `id`, times as text, a status that is missing, and
-/// `sink` and `statusInfo` of the next shape.
+/// `SessionInfo` of 0.9 to 1.2, and what real providers send in its place: `id`, times in the other spelling, a status that is
+/// missing, `webhook` beside 1.x and `sink` beside 0.10. The credential that may be echoed is not read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireSession {
@@ -84,10 +84,12 @@ struct WireServer {
     ipv4_address: Option<String>,
     #[serde(default, deserialize_with = "or_absent")]
     ipv6_address: Option<String>,
+    #[serde(default, deserialize_with = "or_absent")]
+    ip_addresses: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
-struct WirePorts {
+pub(super) struct WirePorts {
     #[serde(default)]
     ports: Option<Vec<u16>>,
     #[serde(default)]
@@ -100,10 +102,10 @@ struct WireRange {
     to: u16,
 }
 
-/// The session in an answer; none where the body holds no session with an id.
-pub(in crate::qod::wire) fn session(body: &[u8]) -> Option<SessionInfo> {
-    // By way of a `Value`, so that a key that is there twice is no error.
-    let wire = WireSession::deserialize(serde_json::from_slice::<Value>(body).ok()?).ok()?;
+/// The session in an answer; none where there is none with an id. By way of a `Value`, so that a key that is there twice is no
+/// error.
+pub(super) fn session(value: Value) -> Option<SessionInfo> {
+    let wire = WireSession::deserialize(value).ok()?;
     let session_id = [wire.session_id, wire.id].into_iter().flatten().find(|id| !id.is_empty() && id.len() <= 512)?;
     Some(SessionInfo {
         session_id: SessionId::new(session_id),
@@ -118,7 +120,7 @@ pub(in crate::qod::wire) fn session(body: &[u8]) -> Option<SessionInfo> {
             application_server: wire.application_server.map_or_else(ApplicationServer::default, |server| ApplicationServer {
                 ipv4_address: server.ipv4_address,
                 ipv6_address: server.ipv6_address,
-                ip_addresses: Vec::new(),
+                ip_addresses: server.ip_addresses.unwrap_or_default(),
             }),
             device_ports: wire.device_ports.map(PortsSpec::from),
             application_server_ports: wire.application_server_ports.map(PortsSpec::from),
@@ -137,7 +139,7 @@ impl From<WireDevice> for Device {
                 private_address: address.private_address.map(Private::new),
                 public_port: address.public_port,
             }),
-            ipv6_address: wire.ipv6_address.as_deref().and_then(ipv6_of).map(Private::new),
+            ipv6_address: wire.ipv6_address.and_then(|text| text.parse().ok()).map(Private::new),
         }
     }
 }
@@ -153,9 +155,13 @@ impl From<WirePorts> for PortsSpec {
 mod tests {
     use super::*;
 
+    fn read(body: &[u8]) -> Option<SessionInfo> {
+        session(serde_json::from_slice(body).ok()?)
+    }
+
     #[test]
     fn one_odd_field_does_not_lose_the_session() {
-        let info = session(
+        let info = read(
             br#"{"sessionId":"s-1","device":7,"duration":"60","startedAt":{},"qosStatus":["AVAILABLE"],
                 "webhook":"x","devicePorts":{"ports":"all"},"sessionId":"s-2"}"#,
         )
@@ -167,7 +173,7 @@ mod tests {
     #[test]
     fn a_body_without_an_id_is_no_session() {
         for body in [&b""[..], b"[]", b"null", b"{}", br#"{"sessionId":""}"#, br#"{"sessionId":12}"#, b"<html>"] {
-            assert_eq!(session(body), None, "{}", String::from_utf8_lossy(body));
+            assert_eq!(read(body), None, "{}", String::from_utf8_lossy(body));
         }
     }
 }

@@ -167,11 +167,12 @@ impl Cache {
     /// Remembers a failure; what it means to whoever wants the token.
     fn fail(&mut self, key: &Key, fault: TokenFault, started: Timestamp, now: Timestamp) -> NoToken {
         let wait = fault.retry_after;
-        let concerns_all = concerns_all(fault.class);
+        // A consent whose time is over is no answer of the endpoint.
+        let (concerns_all, answered) = (concerns_all(fault.class), fault.class != TokenFaultClass::Expired);
         let answer = no_token(fault, now);
         if concerns_all {
             self.endpoint = Some(Trouble::after(self.endpoint.as_ref(), answer.clone(), wait, started, now));
-        } else {
+        } else if answered {
             self.endpoint = None;
         }
         let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry::new(now));

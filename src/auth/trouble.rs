@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn requests_that_fail_together_count_once_and_never_shorten_the_pause() {
-        let first = Trouble::after(None, NoToken::Unparseable, Some(Duration::from_secs(60)), at(0), at(2));
+        let first = Trouble::after(None, NoToken::Unparseable, Some(Duration::from_mins(1)), at(0), at(2));
         let second = Trouble::after(Some(&first), NoToken::Unparseable, None, at(1), at(3));
         assert_eq!((second.pause, second.until), (FIRST_PAUSE, at(62)));
     }

@@ -12,7 +12,7 @@ fn granted(token: &str) -> Granted {
     Granted {
         access_token: AccessToken::new(token),
         token_type: None,
-        expires_in: Some(Duration::from_secs(600)),
+        expires_in: Some(Duration::from_mins(10)),
         refresh_token: None,
     }
 }

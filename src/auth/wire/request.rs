@@ -37,7 +37,7 @@ enum Authentication {
     Basic(Private<String>),
     /// The secret.
     Post(Private<String>),
-    Assertion(Signer),
+    Assertion(Box<Signer>),
 }
 
 /// An assertion could not be signed.
@@ -56,7 +56,7 @@ impl Client {
                 Authentication::Basic(Private::new(format!("Basic {}", BASE64_STANDARD.encode(pair))))
             }
             ClientAuthentication::Post(secret) => Authentication::Post(secret.clone()),
-            ClientAuthentication::PrivateKeyJwt(key) => Authentication::Assertion(Signer::new(key)?),
+            ClientAuthentication::PrivateKeyJwt(key) => Authentication::Assertion(Box::new(Signer::new(key)?)),
         };
         Ok(Self { id, authentication })
     }

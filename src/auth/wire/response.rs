@@ -11,7 +11,7 @@ use crate::qod::{AccessToken, Answer, Body};
 /// Where CIBA's server names no interval (OpenID CIBA Core, section 7.3).
 const USUAL_INTERVAL: Duration = Duration::from_secs(5);
 /// Where it does not say how long it waits for consent.
-const USUAL_CONSENT_TIME: Duration = Duration::from_secs(120);
+const USUAL_CONSENT_TIME: Duration = Duration::from_mins(2);
 /// No poll follows another one sooner.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// What `slow_down` adds to the interval.
@@ -176,12 +176,11 @@ fn by_code(asked: Asked, status: u16, code: Option<&str>) -> TokenFaultClass {
         (Some("unknown_user_id"), _) => Refused(Refusal::Device),
         (Some("invalid_scope"), _) => Refused(Refusal::Scope),
         (Some("temporarily_unavailable" | "server_error"), _) => Unavailable,
-        (Some(_), _) => Refused(Refusal::Invalid),
         (None, _) if status == 401 => Refused(Refusal::Credentials),
         // Where there is a subscriber, nobody says whether it is consent or rights that lack: consent is the likelier one.
         (None, Asked::Authorize | Asked::Poll | Asked::JwtBearer) if status == 403 => Denied,
         (None, _) if status == 403 => Refused(Refusal::Permission),
-        (None, _) => Refused(Refusal::Invalid),
+        _ => Refused(Refusal::Invalid),
     }
 }
 
@@ -318,7 +317,7 @@ mod tests {
     fn an_interval_of_nothing_is_a_second_and_slow_down_adds_five() {
         let body = br#"{"auth_req_id":"r","interval":0}"#;
         let authorised = answered(200, Body::Whole(body), authorised).unwrap();
-        assert_eq!((authorised.interval, authorised.expires_in), (Duration::from_secs(1), Duration::from_secs(120)));
+        assert_eq!((authorised.interval, authorised.expires_in), (Duration::from_secs(1), Duration::from_mins(2)));
         let slower = next_interval(authorised.interval, TokenFaultClass::SlowDown);
         assert_eq!(next_interval(slower, TokenFaultClass::Pending), Duration::from_secs(6));
     }

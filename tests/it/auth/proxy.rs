@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
+use super::keys::pem;
 use crate::qod::raw_server::{RawServer, Reply, answer};
 use crate::support::process::{OperatorProcess, kubeconfig};
 use crate::support::stage::{LABEL, Stage, TOKEN};
@@ -22,7 +25,10 @@ async fn calls_to_a_provider_go_through_the_proxy_of_the_environment_but_not_tho
 
     let folder = tempfile::tempdir().unwrap();
     let config = stage.cluster.config();
-    let kubeconfig = kubeconfig(&config, &config.cluster_url.to_string());
+    let authorities = config.root_cert.iter().flatten().map(|certificate| pem("CERTIFICATE", certificate));
+    let mut kubeconfig = kubeconfig(&config, &config.cluster_url.to_string());
+    kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"] =
+        BASE64_STANDARD.encode(authorities.collect::<String>()).into();
     let selector = format!("--session-selector={LABEL}={}", stage.namespace);
     let namespace = format!("--namespace={}", stage.namespace);
     let environment = [("HTTPS_PROXY", proxy.url("http", "").to_string()), ("NO_PROXY", "localhost,127.0.0.1".to_owned())];

@@ -67,13 +67,12 @@ fn code_0_10(fault: Fault, operation: Operation) -> (u16, &'static str) {
     }
 }
 
-/// A creation has neither 404 nor 422 in their document, so a wrong device is as in 0.10.
+/// A creation has neither 404 nor 422 in their document, so a wrong device is as in 0.10; and no operation has a code for one that is
+/// missing.
 fn code_1_1(fault: Fault, operation: Operation) -> (u16, &'static str) {
     let as_in_v1 = match fault {
         Fault::RateLimit | Fault::Quota | Fault::Inactive => true,
-        Fault::DeviceUnknown | Fault::DeviceMissing | Fault::DeviceUnnecessary | Fault::DeviceUnsupported | Fault::NoService => {
-            operation != Operation::Create
-        }
+        Fault::DeviceUnknown | Fault::DeviceUnsupported | Fault::NoService => operation != Operation::Create,
         _ => false,
     };
     if as_in_v1 { v1_1::code(fault, operation) } else { code_0_10(fault, operation) }

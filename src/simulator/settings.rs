@@ -30,6 +30,7 @@ impl Operation {
 /// All settings. The admin API shows and changes them under these names, in camelCase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, with a name in the admin API")]
 pub struct Settings {
     /// By which rules the provider behaves.
     pub mode: Mode,

@@ -9,6 +9,7 @@ mod contract;
 mod crash;
 mod field;
 mod generated;
+mod generations;
 mod life;
 mod looks;
 mod notify;

@@ -367,6 +367,7 @@ async fn telefonicas_1_1_is_a_hybrid_of_both_worlds() {
     assert_eq!((code(&unknown), unknown.1.get("status")), ((400, "INVALID_ARGUMENT"), None), "a creation has no 404");
     let lookup = stage.list_at(at, json!({"device": {"phoneNumber": "+447700900999"}})).await;
     assert_eq!((code(&lookup), &lookup.1["status"]), ((404, "IDENTIFIER_NOT_FOUND"), &json!(404)));
+    assert_eq!(code(&stage.list_at(at, json!({})).await), (400, "INVALID_INPUT"), "MISSING_IDENTIFIER is not in their document");
     stage.become_("three-legged", of_device(PHONE));
     assert_eq!(code(&stage.order_at(at, json!({"device": null})).await), (400, "INVALID_ARGUMENT"), "the device is required");
     let webhook =

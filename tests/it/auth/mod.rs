@@ -11,5 +11,4 @@ mod scene;
 mod tls;
 mod vectors;
 
-#[expect(unused_imports, reason = "for the table of all vectors")]
 pub(crate) use vectors::run_token_vector;

@@ -8,11 +8,12 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::jiff::SignedDuration;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt as _};
-use qos_operator::api::{QosProvider, QosSession};
+use qos_operator::api::{QosProvider, QosProviderStatus, QosSession};
 use qos_operator::clock::Clock;
 use qos_operator::operator::{self, Operator, Settings};
 use qos_operator::session;
 use qos_operator::session::facts::Margins;
+use qos_operator::simulator::generation::Generation;
 use qos_operator::simulator::settings::Operation;
 use qos_operator::simulator::{Admin, Simulator};
 use serde_json::{Value, json};
@@ -57,6 +58,24 @@ impl Stage {
     /// Namespace and simulator; no operator yet, and no provider object.
     pub(crate) async fn bare(prefix: &str) -> Self {
         Self::on(cluster().await, prefix).await
+    }
+
+    /// Namespace, simulator, and a provider of that generation with its Secret; no operator yet. Creates carry a callback URL, which
+    /// leads nowhere.
+    pub(crate) async fn of_generation(prefix: &str, generation: Generation, version: &str) -> Self {
+        let mut stage = Self::bare(prefix).await;
+        stage.callback = Some("https://qos.example.com/notify".parse().unwrap());
+        stage.secret(TOKEN).await;
+        let simulator = stage.simulator.as_ref().unwrap();
+        let (base, profiles) = (simulator.url_of(generation), simulator.profiles_url_of(generation));
+        stage.provider(json!({ "api": { "version": version, "baseURL": base, "profilesURL": profiles } })).await;
+        stage
+    }
+
+    /// The provider's status.
+    pub(crate) async fn provider_status(&self) -> QosProviderStatus {
+        let providers: Api<QosProvider> = Api::all(self.client.clone());
+        providers.get(self.provider_name()).await.unwrap().status.unwrap_or_default()
     }
 
     /// The same on another cluster than the one that the tests share.

@@ -22,7 +22,7 @@ pub use auth::{
 pub use condition::{ConditionType, EventReason, Reason, UnknownReason};
 pub use device::{ApplicationServer, Device, Ipv4Device, PhoneNumberSource, PortRange, PortsSpec, SecretKeyRef};
 pub use provider::{
-    AllowedNamespaces, ApiVersion, CallbackField, DeviceInRequest, NamespacesFrom, OverlappingSessions, ProviderApi,
+    AllowedNamespaces, ApiVersion, CallbackField, DeviceInRequest, NamespacesFrom, OverlappingSessions, PortsForm, ProviderApi,
     ProviderBudget, ProviderLimits, ProviderPolling, QosProvider, QosProviderSpec,
 };
 pub use provider_status::{BudgetStatus, Capability, ProfileStatus, QosProviderStatus};

@@ -130,6 +130,11 @@ pub struct ProviderApi {
     #[serde(default)]
     pub callback_field: CallbackField,
 
+    /// Which ports a request may name. Any: what the version allows. Single: exactly one port on each side and no ranges, as
+    /// Telefónica's v0.8 has it.
+    #[serde(default)]
+    pub ports: PortsForm,
+
     /// What the provider does with a second session for the same flow. Rejected: it answers 409. Accepted: it opens another; a
     /// create whose answer was lost is then never sent again while it may live.
     #[serde(default)]
@@ -221,6 +226,16 @@ pub enum CallbackField {
     Webhook,
     /// In `sink`.
     Sink,
+}
+
+/// Which ports a request may name: Any or Single.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum PortsForm {
+    /// What the version allows.
+    #[default]
+    Any,
+    /// Exactly one port on each side, no ranges.
+    Single,
 }
 
 /// What the provider does with a second session for a flow: Rejected or Accepted.

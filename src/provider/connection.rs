@@ -9,7 +9,7 @@ use super::access::Access;
 use super::login::{self, ca_bundle, request_timeout};
 use super::readiness::Finding;
 use super::secrets::Secrets;
-use crate::api::{CallbackField, ProviderApi, ProviderAuth, QosProviderSpec};
+use crate::api::{CallbackField, PortsForm, ProviderApi, ProviderAuth, QosProviderSpec};
 use crate::clock::Clock;
 use crate::private::Private;
 use crate::qod::{self, Client, Generation, SettingsError};
@@ -105,6 +105,7 @@ fn client(spec: &QosProviderSpec, namespace: &str, secrets: &BTreeMap<String, Se
     settings.request_timeout = request_timeout(spec);
     settings.extra_headers = Private::new(extra_headers(spec, secrets)?);
     settings.clock = clock.clone();
+    settings.single_port = spec.api.ports == PortsForm::Single;
     settings.callback_field = match spec.api.callback_field {
         CallbackField::Auto => qod::CallbackField::Auto,
         CallbackField::Webhook => qod::CallbackField::Webhook,

@@ -2,7 +2,12 @@
 
 use super::Observation;
 use crate::api::QosSession;
-use crate::qod::{AccessToken, Client, Fault, FaultClass, Field, Operation, SessionId, SessionInfo, SessionList};
+use crate::auth::Subject;
+use crate::provider::Provider;
+use crate::qod::{
+    self, AccessToken, Client, Fault, FaultClass, Field, Generation, Operation, Reason as Refusal, SessionId, SessionInfo,
+    SessionList,
+};
 use crate::session::context::Context;
 use crate::session::facts::{Got, Listed, Look, Read};
 use crate::session::sink::{self, ObjectKey};
@@ -97,12 +102,14 @@ impl Observation {
         let device = desired::device(spec, number).ok().filter(|_| !unnamed);
         let device =
             device.ok_or_else(|| Fault::not_expressible(Field::Device, "its Secret no longer names the one that was sent"));
-        let device = if provider.sends_device() { Some(device?) } else { None };
-        let ask = |client: Client, token: AccessToken| {
-            let device = device.clone();
-            async move { client.retrieve_sessions(&token, device.as_ref()).await }
+        let sent = if provider.sends_device() { Some(device.clone()?) } else { None };
+        let mut list = match retrieve(&provider, subject.as_ref(), sent).await {
+            // 0.11 lets the token or the body name the device, and providers of it exist that refuse `{}`.
+            Err(fault) if provider.generation == Generation::V0_11 && fault.class == FaultClass::Refused(Refusal::Invalid) => {
+                retrieve(&provider, subject.as_ref(), Some(device?)).await?
+            }
+            answer => answer?,
         };
-        let mut list = provider.call(subject.as_ref(), Operation::RetrieveSessions, ask).await?;
         list.sessions = list.sessions.into_iter().map(|info| provider.understood(info)).collect();
         Ok(list)
     }
@@ -120,7 +127,10 @@ impl Observation {
         let other_own = marks.iter().position(|mark| is_own(mark) && !of_open(mark));
         let request = desired::request(object, self.number.as_ref(), 1).ok();
         let matches = |info: &SessionInfo| request.as_ref().is_some_and(|request| info.flow_matches(&request.flow()));
-        let overlaps = |info: &SessionInfo| request.as_ref().is_none_or(|request| info.may_overlap(&request.flow()));
+        // The flow of a send that is not what is desired any more is not at hand: then any session may be in its way.
+        let as_sent = open.is_none_or(|attempt| Some(attempt.hash) == self.goal.hash);
+        let flow = request.as_ref().filter(|_| as_sent).map(qod::CreateSession::flow);
+        let overlaps = |info: &SessionInfo| flow.as_ref().is_none_or(|flow| info.may_overlap(flow));
         Listed {
             own,
             other_own,
@@ -135,4 +145,12 @@ impl Observation {
         let request = same_request.then(|| desired::request(object, self.number.as_ref(), 1).ok()).flatten();
         info.session_id == *id && request.is_none_or(|request| info.flow_matches(&request.flow()))
     }
+}
+
+async fn retrieve(provider: &Provider, subject: Option<&Subject>, device: Option<qod::Device>) -> Result<SessionList, Fault> {
+    let ask = |client: Client, token: AccessToken| {
+        let device = device.clone();
+        async move { client.retrieve_sessions(&token, device.as_ref()).await }
+    };
+    provider.call(subject, Operation::RetrieveSessions, ask).await
 }

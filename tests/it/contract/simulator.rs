@@ -32,7 +32,7 @@ type Told = (u16, Value);
 pub(super) struct Script {
     pub(super) contract: Contract,
     pub(super) words: Words,
-    proxy: Proxy,
+    pub(super) proxy: Proxy,
     pub(super) admin: Admin,
     http: reqwest::Client,
     phones: Cell<u32>,
@@ -49,7 +49,7 @@ fn dialect(form: Form) -> Dialect {
 }
 
 impl Script {
-    pub(super) async fn start(form: Form) -> Option<Self> {
+    pub(super) async fn start(form: Form, requests: Requests) -> Option<Self> {
         let folder = folder("what the simulator answers")?;
         let settings = Settings::default();
         let simulator = Simulator::builder(Clock::system()).settings(settings).start().await.unwrap();
@@ -63,7 +63,7 @@ impl Script {
         assert!(simulator.url_in(dialect(form)).ends_with(&sessions), "{form}");
         assert!(simulator.profiles_url_in(dialect(form)).ends_with(&profiles), "{form}");
         let upstream = format!("http://{}", simulator.address());
-        let proxy = Proxy::start(contract.clone(), &upstream, Requests::MayDisagree).await;
+        let proxy = Proxy::start(contract.clone(), &upstream, requests).await;
         let admin = simulator.admin();
         let subject = Some(Device::new([Identifier::phone(SUBJECT)]));
         admin.accept_grant("three-legged", Grant { subject, ..Grant::of("sandbox") });
@@ -450,7 +450,7 @@ impl Script {
 async fn everything_that_the_simulator_answers_agrees_with_its_generations_document() {
     let mut summary = Summary::new(Side::Simulator);
     for form in FORMS {
-        let Some(script) = Script::start(form).await else { return };
+        let Some(script) = Script::start(form, Requests::MayDisagree).await else { return };
         script.sessions_come_and_go().await;
         script.sessions_live_and_die().await;
         script.mistakes().await;

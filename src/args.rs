@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use k8s_openapi::jiff::SignedDuration;
+use url::Url;
 
 use crate::session::facts::Margins;
 
@@ -45,6 +46,10 @@ pub struct RunArguments {
     /// How often a ready QosProvider's profiles are read again.
     #[arg(long, env = "QOS_PROFILE_REFRESH", default_value = "10m", value_parser = duration)]
     pub profile_refresh: SignedDuration,
+    /// URL under which providers reach the operator. Each create carries it with the object's key and the attempt's nonce, which is
+    /// how a session whose create was not answered is found in the provider's list (from API version v0.11; https from v1.1).
+    #[arg(long, env = "QOS_CALLBACK_URL", value_parser = callback_url)]
+    pub callback_url: Option<Url>,
     /// See [`MarginArguments`].
     #[command(flatten)]
     pub margins: MarginArguments,
@@ -99,6 +104,14 @@ impl From<MarginArguments> for Margins {
             arguments;
         Self { send_window, late_effect, list_lag, requested_max, clock_skew, retention, renewal_margin }
     }
+}
+
+fn callback_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| {
+        let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+        matches!(url.scheme(), "https" | "http") && url.has_host() && plain
+    });
+    url.ok_or_else(|| "write an https:// URL without query, fragment or credentials".to_owned())
 }
 
 fn duration(text: &str) -> Result<SignedDuration, String> {

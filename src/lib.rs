@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | [`api`] | the custom resources | nothing |
 //! | [`qod`] | the client of the provider's API | the provider |
+//! | [`auth`] | the access tokens for that API | the provider's token endpoint |
+//! | [`http`] | the rules of HTTP that both keep | nothing |
 //! | [`session`] | the `QosSession` controller; its heart, [`session::decide`], is pure | provider, API server |
 //! | [`provider`] | the `QosProvider` controller and what sessions see of it | provider, API server |
 //! | [`notify`] | what the receiver of notifications answers | nothing |
@@ -17,8 +19,10 @@
 
 pub mod api;
 pub mod args;
+pub mod auth;
 pub mod clock;
 pub mod crds;
+pub mod http;
 pub mod notify;
 pub mod operator;
 pub mod private;

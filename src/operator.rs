@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 use crate::args::RunArguments;
 use crate::clock::Clock;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// How often profiles are read again.
     pub profile_refresh: SignedDuration,
+    /// Where providers send notifications; none: they are asked only.
+    pub callback: Option<Url>,
     /// See [`Margins`].
     pub margins: Margins,
 }
@@ -52,6 +55,7 @@ impl From<&RunArguments> for Settings {
             },
             concurrency: usize::from(arguments.concurrency),
             profile_refresh: arguments.profile_refresh,
+            callback: arguments.callback_url.clone(),
             margins: arguments.margins.into(),
         }
     }
@@ -93,6 +97,7 @@ pub async fn start(client: kube::Client, settings: Settings, clock: Clock) -> Re
         timers: Timers::default(),
         turns: Turns::new(settings.concurrency),
         memories: Memories::default(),
+        callback: settings.callback,
         margins: settings.margins,
         tasks: TaskTracker::new(),
         recorder: Recorder::new(client.clone(), reporter),

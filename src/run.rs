@@ -62,7 +62,12 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 
 async fn serve(arguments: &RunArguments) -> Result<(), Error> {
     logs(arguments)?;
-    let config = kube::Config::infer().await.map_err(|error| Error::Config(Box::new(error)))?;
+    let mut config = kube::Config::infer().await.map_err(|error| Error::Config(Box::new(error)))?;
+    // The environment's proxy is for providers. In a Pod kube does not look at it; with a kubeconfig it does, and then refuses to
+    // start.
+    if config.proxy_url.take().is_some() {
+        tracing::info!("the API server is called directly: a proxy is used for providers only");
+    }
     let client = operator::client(config).map_err(|error| Error::Client(Box::new(error)))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

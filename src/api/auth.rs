@@ -83,11 +83,16 @@ pub struct ClientCredentials {
     #[schemars(length(min = 1, max = 1024), regex(pattern = rules::SCOPE))]
     pub scope: String,
 
+    /// Scopes of single operations, where the provider wants one for each. An operation without any uses `scope`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_scopes: Option<OperationScopes>,
+
     /// How the client authenticates: Basic (header), Post (body) or `PrivateKeyJwt` (signed assertion).
     #[serde(default)]
     pub client_authentication: ClientAuthentication,
 
-    /// The Secret with key `client-id`, and `client-secret`, or `private-key` (PEM) and optionally `key-id`.
+    /// The Secret with key `client-id`, and `client-secret`, or `private-key` (PEM: RSA, or P-256 in PKCS #8) and optionally `key-id`
+    /// and `algorithm` (RS256, PS256 or ES256; absent: RS256 for an RSA key).
     pub client_secret_ref: SecretNameRef,
 }
 
@@ -110,11 +115,16 @@ pub struct Ciba {
     #[schemars(length(min = 1, max = 1024), regex(pattern = rules::SCOPE))]
     pub scope: String,
 
+    /// Scopes of single operations, where the provider wants one for each. An operation without any uses `scope`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_scopes: Option<OperationScopes>,
+
     /// How the client authenticates: Basic (header), Post (body) or `PrivateKeyJwt` (signed assertion).
     #[serde(default)]
     pub client_authentication: ClientAuthentication,
 
-    /// The Secret with key `client-id`, and `client-secret`, or `private-key` (PEM) and optionally `key-id`.
+    /// The Secret with key `client-id`, and `client-secret`, or `private-key` (PEM: RSA, or P-256 in PKCS #8) and optionally `key-id`
+    /// and `algorithm` (RS256, PS256 or ES256; absent: RS256 for an RSA key).
     pub client_secret_ref: SecretNameRef,
 }
 
@@ -128,12 +138,62 @@ pub struct JwtBearer {
     #[schemars(length(max = 512))]
     pub token_url: String,
 
-    /// Scopes, separated by one space.
+    /// Scopes, separated by one space. They stand in the assertion.
     #[schemars(length(min = 1, max = 1024), regex(pattern = rules::SCOPE))]
     pub scope: String,
 
-    /// The Secret with the keys `client-id`, `private-key` (PEM) and optionally `key-id`.
+    /// Scopes of single operations, where the provider wants one for each. An operation without any uses `scope`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_scopes: Option<OperationScopes>,
+
+    /// The Secret with the keys `client-id`, `private-key` (PEM: RSA, or P-256 in PKCS #8) and optionally `key-id` and `algorithm`
+    /// (RS256, PS256 or ES256; absent: RS256 for an RSA key).
     pub client_secret_ref: SecretNameRef,
+}
+
+/// Scopes by the operationId of CAMARA's specifications.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationScopes {
+    /// Of `POST /sessions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024), regex(pattern = rules::SCOPE))]
+    pub create_session: Option<String>,
+
+    /// Of `GET /sessions/{sessionId}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024), regex(pattern = rules::SCOPE))]
+    pub get_session: Option<String>,
+
+    /// Of `DELETE /sessions/{sessionId}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024), regex(pattern = rules::SCOPE))]
+    pub delete_session: Option<String>,
+
+    /// Of `POST /sessions/{sessionId}/extend`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024), regex(pattern = rules::SCOPE))]
+    pub extend_qos_session_duration: Option<String>,
+
+    /// Of `POST /retrieve-sessions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024), regex(pattern = rules::SCOPE))]
+    pub retrieve_sessions_by_device: Option<String>,
+
+    /// Of `GET /qos-profiles`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024), regex(pattern = rules::SCOPE))]
+    pub get_qos_profiles: Option<String>,
+
+    /// Of `GET /qos-profiles/{name}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024), regex(pattern = rules::SCOPE))]
+    pub get_qos_profile: Option<String>,
+
+    /// Of `POST /retrieve-qos-profiles`.
+    #[serde(rename = "retrieveQoSProfiles", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024), regex(pattern = rules::SCOPE))]
+    pub retrieve_qos_profiles: Option<String>,
 }
 
 /// How a client authenticates at the token endpoint: Basic, Post or `PrivateKeyJwt`.

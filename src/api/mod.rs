@@ -11,18 +11,21 @@ mod auth;
 mod condition;
 mod device;
 mod provider;
+mod provider_status;
 mod rules;
 mod session;
 
 pub use auth::{
-    Ciba, ClientAuthentication, ClientCredentials, JwtBearer, ProviderAuth, SecretNameRef, StaticToken, TokenSecretRef,
+    Ciba, ClientAuthentication, ClientCredentials, JwtBearer, OperationScopes, ProviderAuth, SecretNameRef, StaticToken,
+    TokenSecretRef,
 };
 pub use condition::{ConditionType, EventReason, Reason, UnknownReason};
 pub use device::{ApplicationServer, Device, Ipv4Device, PhoneNumberSource, PortRange, PortsSpec, SecretKeyRef};
 pub use provider::{
-    AllowedNamespaces, ApiVersion, BudgetStatus, CallbackField, DeviceInRequest, NamespacesFrom, OverlappingSessions,
-    ProfileStatus, ProviderApi, ProviderBudget, ProviderLimits, ProviderPolling, QosProvider, QosProviderSpec, QosProviderStatus,
+    AllowedNamespaces, ApiVersion, CallbackField, DeviceInRequest, NamespacesFrom, OverlappingSessions, ProviderApi,
+    ProviderBudget, ProviderLimits, ProviderPolling, QosProvider, QosProviderSpec,
 };
+pub use provider_status::{BudgetStatus, Capability, ProfileStatus, QosProviderStatus};
 pub use session::{
     AttemptOutcome, DeletionPolicy, ProviderRef, QosSession, QosSessionSpec, QosSessionStatus, RecoveryPolicy, RenewalPolicy,
     SessionAttempt, SessionProvider,

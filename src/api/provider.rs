@@ -1,12 +1,13 @@
 //! `QosProvider`: one operator's Quality-on-Demand API, and on what terms it may be used.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth::{ProviderAuth, SecretNameRef};
-use super::{never_observed, rules};
+use super::provider_status::QosProviderStatus;
+use super::rules;
 
 /// Where the API is, how to log in, and who may use it for how much.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -139,7 +140,13 @@ pub struct ProviderApi {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extra_headers_secret_ref: Option<SecretNameRef>,
 
-    /// PEM certificates, base64-encoded, that the provider's certificate is verified with. Absent: the system's roots.
+    /// A Secret of the operator's namespace, of type kubernetes.io/tls (keys `tls.crt` and `tls.key`): the certificate that the
+    /// operator shows to the API and to the token endpoint (mutual TLS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate_secret_ref: Option<SecretNameRef>,
+
+    /// PEM certificates, base64-encoded, that the certificates of the API and of the token endpoint are verified with, beside the
+    /// system's roots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 262_144), extend("format" = "byte"))]
     pub ca_bundle: Option<String>,
@@ -310,93 +317,4 @@ pub struct ProviderBudget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub max_session_seconds_per_day: Option<i64>,
-}
-
-/// What the operator has found out about the provider. Written by the operator alone.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("default" = {"observedGeneration": -1}))]
-pub struct QosProviderStatus {
-    /// The generation of the spec that the conditions are about; -1: nobody has looked at the object yet.
-    #[serde(default = "never_observed")]
-    pub observed_generation: i64,
-
-    /// `QosSession`s that hold or may hold a session here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sessions: Option<i32>,
-
-    /// What `spec.api.deviceInRequest` Auto has come to: Always or Never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub device_in_request: Option<String>,
-
-    /// What of the budget is used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub budget: Option<BudgetStatus>,
-
-    /// The QoS profiles that the provider offers.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 200))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    pub profiles: Vec<ProfileStatus>,
-
-    /// The last value of the annotation `qos-operator.io/reconcile-requested-at` that was acted on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub last_handled_reconcile_at: Option<String>,
-
-    /// Ready, Reconciling and Stalled. Reconciling and Stalled are there only while True, and never both.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
-    pub conditions: Vec<Condition>,
-}
-
-impl Default for QosProviderStatus {
-    /// As the API server fills it in: nobody has looked at the object yet.
-    fn default() -> Self {
-        Self {
-            observed_generation: never_observed(),
-            sessions: None,
-            device_in_request: None,
-            budget: None,
-            profiles: Vec::new(),
-            last_handled_reconcile_at: None,
-            conditions: Vec::new(),
-        }
-    }
-}
-
-/// What of a budget is used.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BudgetStatus {
-    /// The UTC day that is counted, such as 2026-11-24.
-    #[schemars(length(max = 10))]
-    pub day: String,
-
-    /// Seconds granted on that day.
-    pub session_seconds: i64,
-}
-
-/// A QoS profile that the provider offers.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProfileStatus {
-    /// Name of the profile.
-    #[schemars(length(max = 256))]
-    pub name: String,
-
-    /// ACTIVE, INACTIVE, DEPRECATED, or a word of a later API version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub status: Option<String>,
-
-    /// The shortest session, in seconds. Absent: the provider names none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_duration_seconds: Option<i64>,
-
-    /// The longest session, in seconds. Absent: the provider names none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_duration_seconds: Option<i64>,
 }

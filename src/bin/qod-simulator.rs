@@ -31,6 +31,7 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let (builder, token) = args.builder()?;
     let simulator = builder.start().await?;
     println!("API:    {}", simulator.url());
+    println!("OAuth:  {}", simulator.oauth_url());
     println!("admin:  {}", simulator.admin_url().unwrap_or_default());
     // The sandbox's token is public; one that was given is not ours to print.
     let shown = if token.expose() == DEFAULT_TOKEN { DEFAULT_TOKEN } else { "(as given)" };

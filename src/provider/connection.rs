@@ -1,39 +1,40 @@
 //! From a spec and its Secrets to a client and a token. Nothing is sent.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::access::Access;
+use super::login::{self, ca_bundle, request_timeout};
 use super::readiness::Finding;
-use crate::api::{ProviderApi, ProviderAuth, QosProviderSpec};
+use super::secrets::Secrets;
+use crate::api::{CallbackField, ProviderApi, ProviderAuth, QosProviderSpec};
 use crate::clock::Clock;
 use crate::private::Private;
-use crate::qod::{self, AccessToken, Client, Generation};
+use crate::qod::{self, Client, Generation, SettingsError};
 
-/// What the Secrets of a provider hold.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Credentials {
-    token: AccessToken,
-    extra_headers: Private<HeaderMap>,
-}
-
-/// What a client and a probe are made of: where one of these changes, both are made anew.
+/// What a client and its tokens are made of: where one of these changes, both are made anew.
 #[derive(Clone, PartialEq)]
 pub(super) struct Basis {
     api: ProviderApi,
     auth: ProviderAuth,
     request_timeout_seconds: i32,
-    credentials: Result<Credentials, Finding>,
+    /// The data of the Secrets that the spec names, by name.
+    secrets: BTreeMap<String, Secret>,
 }
 
 impl Basis {
-    pub(super) fn new(spec: &QosProviderSpec, credentials: Result<Credentials, Finding>) -> Self {
-        let (api, auth) = (spec.api.clone(), spec.auth.clone());
-        Self { api, auth, request_timeout_seconds: spec.limits.request_timeout_seconds, credentials }
+    /// `secrets` are those of the operator's own namespace.
+    pub(super) fn new(spec: &QosProviderSpec, secrets: &BTreeMap<String, Secret>) -> Self {
+        let data = |secret: &Secret| Secret { data: secret.data.clone(), ..Secret::default() };
+        let named = named(spec).into_iter().filter_map(|name| Some((name.to_owned(), data(secrets.get(name)?))));
+        Self {
+            api: spec.api.clone(),
+            auth: spec.auth.clone(),
+            request_timeout_seconds: spec.limits.request_timeout_seconds,
+            secrets: named.collect(),
+        }
     }
 
     /// Whether profiles that the one offered are still those of the other.
@@ -41,11 +42,28 @@ impl Basis {
         self.api == other.api
     }
 
-    /// A client and its token, or why there is none.
-    pub(super) fn connect(&self, spec: &QosProviderSpec, clock: &Clock) -> Result<(Client, AccessToken), Finding> {
-        let credentials = self.credentials.clone()?;
-        Ok((client(spec, &credentials, clock)?, credentials.token))
+    /// A client and its tokens, or why there are none.
+    pub(super) fn connect(&self, spec: &QosProviderSpec, namespace: &str, clock: &Clock) -> Result<Access, Finding> {
+        let tokens = login::tokens(spec, namespace, &self.secrets, clock)?;
+        Ok(Access { client: client(spec, namespace, &self.secrets, clock)?, tokens })
     }
+}
+
+/// The Secrets that a spec names.
+fn named(spec: &QosProviderSpec) -> BTreeSet<&str> {
+    let auth = &spec.auth;
+    [
+        auth.static_token.as_ref().map(|auth| &auth.token_secret_ref.name),
+        auth.client_credentials.as_ref().map(|auth| &auth.client_secret_ref.name),
+        auth.ciba.as_ref().map(|auth| &auth.client_secret_ref.name),
+        auth.jwt_bearer.as_ref().map(|auth| &auth.client_secret_ref.name),
+        spec.api.extra_headers_secret_ref.as_ref().map(|reference| &reference.name),
+        spec.api.client_certificate_secret_ref.as_ref().map(|reference| &reference.name),
+    ]
+    .into_iter()
+    .flatten()
+    .map(String::as_str)
+    .collect()
 }
 
 /// The generation that the spec names.
@@ -62,81 +80,50 @@ pub(super) fn generation(spec: &QosProviderSpec) -> Generation {
     }
 }
 
-/// Reads the credentials. `secrets` are those of the operator's own namespace.
-pub(super) fn credentials(
-    spec: &QosProviderSpec,
-    namespace: &str,
-    secrets: &BTreeMap<String, Secret>,
-) -> Result<Credentials, Finding> {
-    let secret =
-        |name: &str| secrets.get(name).ok_or_else(|| Finding::SecretMissing(format!("Secret {namespace}/{name} does not exist")));
-    let Some(auth) = &spec.auth.static_token else {
-        let field = auth_field(&spec.auth);
-        return Err(Finding::Spec(format!("auth.{field} is not supported by this version of the operator")));
-    };
-    let (name, key) = (&auth.token_secret_ref.name, &auth.token_secret_ref.key);
-    let bytes = secret(name)?.data.as_ref().and_then(|data| data.get(key));
-    let bytes = bytes.ok_or_else(|| Finding::SecretMissing(format!("Secret {namespace}/{name} has no key {key}")))?;
-    let token =
-        text(&bytes.0).map_err(|problem| Finding::SecretUnusable(format!("key {key} of Secret {namespace}/{name} {problem}")))?;
-    let mut extra_headers = HeaderMap::new();
+fn extra_headers(spec: &QosProviderSpec, secrets: Secrets<'_>) -> Result<HeaderMap, Finding> {
+    let mut headers = HeaderMap::new();
     if let Some(reference) = &spec.api.extra_headers_secret_ref {
-        let name = &reference.name;
-        for (key, value) in secret(name)?.data.iter().flatten() {
-            let unusable = |problem: &str| Finding::SecretUnusable(format!("key {key} of Secret {namespace}/{name} {problem}"));
-            let header = HeaderName::try_from(key).map_err(|_| unusable("is no name of an HTTP header"))?;
-            let value = HeaderValue::from_bytes(value.0.trim_ascii()).map_err(|_| unusable("cannot be the value of a header"))?;
-            extra_headers.insert(header, value);
+        let secret = secrets.named(&reference.name)?;
+        for (key, value) in secret.entries() {
+            let header = HeaderName::try_from(key).map_err(|_| secret.unusable(key, "is no name of an HTTP header"))?;
+            let value = HeaderValue::from_bytes(value.0.trim_ascii())
+                .map_err(|_| secret.unusable(key, "cannot be the value of a header"))?;
+            headers.insert(header, value);
         }
     }
-    Ok(Credentials { token: AccessToken::new(token), extra_headers: Private::new(extra_headers) })
+    Ok(headers)
 }
 
 /// A client for the spec.
-fn client(spec: &QosProviderSpec, credentials: &Credentials, clock: &Clock) -> Result<Client, Finding> {
+fn client(spec: &QosProviderSpec, namespace: &str, secrets: &BTreeMap<String, Secret>, clock: &Clock) -> Result<Client, Finding> {
+    let secrets = Secrets::new(namespace, secrets);
     let url = |field: &str, text: &str| text.parse().map_err(|_| Finding::Spec(format!("api.{field} is no URL")));
     let mut settings = qod::Settings::new(generation(spec), url("baseURL", &spec.api.base_url)?);
     settings.profiles_url = spec.api.profiles_url.as_deref().map(|text| url("profilesURL", text)).transpose()?;
-    if let Some(bundle) = &spec.api.ca_bundle {
-        let pem = BASE64_STANDARD.decode(bundle.trim()).map_err(|_| Finding::Spec("api.caBundle is no base64".to_owned()))?;
-        settings.ca_bundle = Some(pem);
-    }
-    let seconds = u64::try_from(spec.limits.request_timeout_seconds).unwrap_or(30).max(1);
-    settings.request_timeout = Duration::from_secs(seconds);
-    settings.extra_headers = credentials.extra_headers.clone();
+    settings.ca_bundle = ca_bundle(spec)?;
+    settings.client_certificate = secrets.client_certificate(spec.api.client_certificate_secret_ref.as_ref())?;
+    settings.request_timeout = request_timeout(spec);
+    settings.extra_headers = Private::new(extra_headers(spec, secrets)?);
     settings.clock = clock.clone();
-    Client::new(settings).map_err(|error| Finding::Spec(error.to_string()))
-}
-
-/// A token without the white space around it, or what is wrong with it; never the value.
-fn text(bytes: &[u8]) -> Result<&str, &'static str> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "is no text")?.trim();
-    if text.is_empty() {
-        Err("is empty")
-    } else if text.contains(char::is_whitespace) {
-        Err("has white space inside")
-    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Err("holds characters that no token has")
-    } else {
-        Ok(text)
-    }
-}
-
-fn auth_field(auth: &ProviderAuth) -> &'static str {
-    match auth {
-        ProviderAuth { client_credentials: Some(_), .. } => "clientCredentials",
-        ProviderAuth { ciba: Some(_), .. } => "ciba",
-        ProviderAuth { jwt_bearer: Some(_), .. } => "jwtBearer",
-        _ => "staticToken is missing, and what stands there",
-    }
+    settings.callback_field = match spec.api.callback_field {
+        CallbackField::Auto => qod::CallbackField::Auto,
+        CallbackField::Webhook => qod::CallbackField::Webhook,
+        CallbackField::Sink => qod::CallbackField::Sink,
+    };
+    Client::new(settings).map_err(|error| match error {
+        SettingsError::ClientCertificate => secrets.bad_certificate(spec.api.client_certificate_secret_ref.as_ref()),
+        other => Finding::Spec(other.to_string()),
+    })
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use futures::FutureExt as _;
     use k8s_openapi::ByteString;
     use serde_json::json;
 
     use super::*;
+    use crate::qod::Operation;
 
     pub(in crate::provider) fn spec(change: serde_json::Value) -> QosProviderSpec {
         let mut spec = json!({
@@ -154,9 +141,15 @@ pub(super) mod tests {
         BTreeMap::from([(name.to_owned(), Secret { data: Some(data), ..Secret::default() })])
     }
 
+    fn connect(spec: &QosProviderSpec, secrets: &BTreeMap<String, Secret>) -> Result<Access, Finding> {
+        Basis::new(spec, secrets).connect(spec, "qos-system", &Clock::system())
+    }
+
     fn token(value: &[u8]) -> Result<String, Finding> {
-        credentials(&spec(json!({})), "qos-system", &secrets("telefonica", "token", value))
-            .map(|credentials| credentials.token.expose().to_owned())
+        connect(&spec(json!({})), &secrets("telefonica", "token", value)).map(|access| {
+            let token = access.tokens.get(None, Operation::GetSession).now_or_never().unwrap().unwrap();
+            token.expose().to_owned()
+        })
     }
 
     #[test]
@@ -179,29 +172,28 @@ pub(super) mod tests {
 
     #[test]
     fn a_missing_secret_and_a_missing_key_are_named() {
-        let none = credentials(&spec(json!({})), "qos-system", &BTreeMap::new());
-        assert_eq!(none, Err(Finding::SecretMissing("Secret qos-system/telefonica does not exist".to_owned())));
-        let other = credentials(&spec(json!({})), "qos-system", &secrets("telefonica", "password", b"abc"));
-        assert_eq!(other, Err(Finding::SecretMissing("Secret qos-system/telefonica has no key token".to_owned())));
+        let none = connect(&spec(json!({})), &BTreeMap::new()).err();
+        assert_eq!(none, Some(Finding::SecretMissing("Secret qos-system/telefonica does not exist".to_owned())));
+        let other = connect(&spec(json!({})), &secrets("telefonica", "password", b"abc")).err();
+        assert_eq!(other, Some(Finding::SecretMissing("Secret qos-system/telefonica has no key token".to_owned())));
     }
 
     #[test]
-    fn what_this_version_cannot_do_is_named_by_its_field() {
-        let oauth = json!({"auth": {"clientCredentials": {
-            "tokenURL": "https://api.example.com/token", "scope": "qod", "clientSecretRef": {"name": "telefonica"},
-        }}});
-        let refused = credentials(&spec(oauth), "qos-system", &BTreeMap::new());
-        let message = "auth.clientCredentials is not supported by this version of the operator".to_owned();
-        assert_eq!(refused, Err(Finding::Spec(message)));
+    fn only_a_secret_that_the_spec_names_makes_a_connection_anew() {
+        let of = |value: &[u8], other: &[u8]| {
+            let mut all = secrets("telefonica", "token", value);
+            all.extend(secrets("somebody-elses", "token", other));
+            Basis::new(&spec(json!({})), &all)
+        };
+        assert!(of(b"abc", b"1") == of(b"abc", b"2"));
+        assert!(of(b"abc", b"1") != of(b"abd", b"1"));
     }
 
     #[test]
     fn a_client_is_made_of_a_good_spec_and_a_bad_bundle_is_refused() {
         let secrets = secrets("telefonica", "token", b"abc");
-        let credentials = credentials(&spec(json!({})), "qos-system", &secrets).unwrap();
-        assert!(client(&spec(json!({})), &credentials, &Clock::system()).is_ok());
+        assert!(connect(&spec(json!({})), &secrets).is_ok());
         let bad = spec(json!({"api": {"version": "v0.10", "baseURL": "https://api.example.com", "caBundle": "no base64!"}}));
-        let refused = client(&bad, &credentials, &Clock::system()).map(|_| ());
-        assert_eq!(refused, Err(Finding::Spec("api.caBundle is no base64".to_owned())));
+        assert_eq!(connect(&bad, &secrets).err(), Some(Finding::Spec("api.caBundle is no base64".to_owned())));
     }
 }

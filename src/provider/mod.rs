@@ -2,18 +2,22 @@
 //!
 //! Sessions see the result through [`Providers`].
 
+mod access;
 mod admission;
 mod backoff;
 mod budget;
 mod connection;
 mod gate;
 mod keeper;
+mod learned;
 mod limits;
+mod login;
 mod object;
 mod probe;
 mod readiness;
 mod record;
 mod registry;
+mod secrets;
 mod snapshot;
 mod status;
 mod upkeep;
@@ -31,12 +35,12 @@ use kube_runtime::{WatchStreamExt as _, watcher};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use self::connection::Credentials;
+use self::connection::Basis;
 use self::keeper::Keeper;
 use self::object::Objects;
-use self::readiness::Finding;
 use self::watch::Listing;
 
+pub use access::{Access, Ticket};
 pub use gate::{Closed, Gate};
 pub use limits::{Limits, Permit};
 pub use readiness::Readiness;
@@ -76,10 +80,9 @@ struct Context {
 }
 
 impl Context {
-    /// The credentials that the spec names; none while the Secrets are not known.
-    fn credentials(&self, spec: &QosProviderSpec) -> Option<Result<Credentials, Finding>> {
-        let secrets = self.secrets.lock();
-        Some(connection::credentials(spec, &self.settings.namespace, secrets.as_ref()?))
+    /// What a connection for the spec is made of; none while the Secrets are not known.
+    fn basis(&self, spec: &QosProviderSpec) -> Option<Basis> {
+        self.secrets.lock().as_ref().map(|secrets| Basis::new(spec, secrets))
     }
 }
 

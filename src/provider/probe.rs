@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::access::Access;
 use super::limits::Limits;
 use super::readiness::{Finding, of_session_probe};
-use crate::qod::{self, AccessToken, Client, FaultClass, QosProfile, SessionId};
+use crate::clock::Clock;
+use crate::qod::{self, AccessToken, Client, Fault, FaultClass, Legs, Operation, QosProfile, SessionId};
 
 /// What a probe found.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,11 +27,14 @@ pub(super) enum Discovery {
 }
 
 /// Asks for the profiles, then for a session that cannot exist: that one proves that the credentials count where sessions are made.
-pub(super) async fn probe(client: Client, token: AccessToken, limits: Arc<Limits>) -> Probed {
-    let answer = {
-        let _permit = limits.permit().await;
-        client.profiles(&token).await
-    };
+/// Where each token is for one device there is nothing to ask with.
+pub(super) async fn probe(access: Arc<Access>, limits: Arc<Limits>, clock: Clock) -> Probed {
+    if access.tokens.legs() == Legs::Three {
+        return Probed { finding: Finding::Untried, profiles: Discovery::AsBefore };
+    }
+    let asking = Asking { access, limits, clock };
+    let answer =
+        asking.ask(profiles_operation(&asking.access), |client, token| async move { client.profiles(&token).await }).await;
     let profiles = match answer {
         Ok(profiles) => Discovery::Profiles(profiles),
         Err(fault) => match fault.class {
@@ -45,8 +50,36 @@ pub(super) async fn probe(client: Client, token: AccessToken, limits: Arc<Limits
         },
     };
     let id = SessionId::new(uuid::Uuid::new_v4().to_string());
-    let _permit = limits.permit().await;
-    Probed { finding: of_session_probe(client.get_session(&token, &id).await), profiles }
+    let answer = asking
+        .ask(Operation::GetSession, |client, token| {
+            let id = id.clone();
+            async move { client.get_session(&token, &id).await }
+        })
+        .await;
+    Probed { finding: of_session_probe(answer), profiles }
+}
+
+/// The operation whose scope the look at the profiles needs.
+fn profiles_operation(access: &Access) -> Operation {
+    let generation = access.client.generation();
+    if generation.has(Operation::RetrieveQosProfiles) { Operation::RetrieveQosProfiles } else { Operation::GetQosProfiles }
+}
+
+struct Asking {
+    access: Arc<Access>,
+    limits: Arc<Limits>,
+    clock: Clock,
+}
+
+impl Asking {
+    async fn ask<T, F: Future<Output = Result<T, Fault>>>(
+        &self,
+        operation: Operation,
+        call: impl Fn(Client, AccessToken) -> F,
+    ) -> Result<T, Fault> {
+        let ticket = self.access.ticket(&self.limits, None, operation, &self.clock).await?;
+        self.access.spend(ticket, || true, call).await
+    }
 }
 
 const fn failed(fault: qod::Fault) -> Probed {

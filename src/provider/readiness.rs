@@ -22,6 +22,8 @@ pub enum Readiness {
 pub(super) enum Finding {
     /// The credentials work and a read-only call was answered.
     Works,
+    /// Nothing can be tried without a device: each token is for one.
+    Untried,
     /// The spec asks for what this operator or the client cannot do; nothing was sent.
     Spec(String),
     /// A Secret or a key of it is not there.
@@ -65,6 +67,12 @@ impl Verdict {
                 ready: true,
                 reason: Reason::Verified,
                 message: "the credentials work and the provider answers".to_owned(),
+                standing: Standing::Settled,
+            },
+            Finding::Untried => Self {
+                ready: true,
+                reason: Reason::Unverified,
+                message: "each token is for one device: the first session tells whether the credentials work".to_owned(),
                 standing: Standing::Settled,
             },
             Finding::Spec(message) => Self::not_ready(Stalled, Reason::InvalidSpec, message),
@@ -127,6 +135,7 @@ mod tests {
     fn each_finding_has_its_row_of_the_table() {
         use Standing::{Reconciling, Settled, Stalled};
         assert_eq!(said(&Finding::Works), (true, Reason::Verified, Settled));
+        assert_eq!(said(&Finding::Untried), (true, Reason::Unverified, Settled));
         assert_eq!(said(&Finding::SecretMissing(String::new())), (false, Reason::SecretNotFound, Reconciling));
         assert_eq!(said(&Finding::SecretUnusable(String::new())), (false, Reason::CredentialsRejected, Stalled));
         assert_eq!(said(&Finding::Spec(String::new())), (false, Reason::InvalidSpec, Stalled));

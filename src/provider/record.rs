@@ -5,6 +5,7 @@ use kube::ResourceExt as _;
 use kube_runtime::events::EventType;
 
 use super::Context;
+use super::connection;
 use super::object::{NotWritten, Notice};
 use super::readiness::Verdict;
 use super::registry::File;
@@ -150,12 +151,14 @@ impl Record {
         let before = shown.map(|status| status.conditions.as_slice()).unwrap_or_default();
         let in_use = self.object.metadata.deletion_timestamp.as_ref().map(|_| sessions).filter(|sessions| *sessions > 0);
         let limited = self.object.spec.budget.as_ref().is_some_and(|budget| budget.max_session_seconds_per_day.is_some());
+        let learned = file.learned.lock().clone();
         // Until the occupancy is known, a count that was never written says nothing yet.
         let unknown = shown.and_then(|status| status.sessions).is_none() && sessions == 0 && !context.providers.occupancy_known();
         QosProviderStatus {
             observed_generation: self.generation,
             sessions: (!unknown).then_some(sessions),
-            device_in_request: shown.and_then(|status| status.device_in_request.clone()),
+            device_in_request: learned.device_in_request.map(|sent| if sent { "Always" } else { "Never" }.to_owned()),
+            capabilities: learned.capabilities(connection::generation(&self.object.spec)),
             budget: limited.then(|| file.usage.lock().status(now)),
             profiles: profiles.map(status::profiles).unwrap_or_default(),
             last_handled_reconcile_at: self.handled.clone(),

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, broadcast};
 
 use super::admission::Namespaces;
 use super::budget::Usage;
+use super::learned::Learned;
 use super::snapshot::Provider;
 use crate::clock::{Clock, later};
 
@@ -57,6 +58,8 @@ pub(super) struct File {
     pub(super) usage: Mutex<Usage>,
     /// Until when somebody who is about to attempt counts, though nothing is held yet.
     wish: Mutex<Option<Timestamp>>,
+    /// What its answers have shown.
+    pub(super) learned: Mutex<Learned>,
     /// Wakes the provider's task.
     pub(super) wake: Arc<Notify>,
 }

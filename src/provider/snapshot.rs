@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 
+use super::access::Access;
 use super::gate::Gate;
 use super::limits::Limits;
 use super::readiness::Readiness;
@@ -26,10 +27,8 @@ pub struct Provider {
     pub spec: QosProviderSpec,
     /// Whether it can be used.
     pub readiness: Readiness,
-    /// The client; none while the spec cannot be acted on or its Secrets are not there.
-    pub client: Option<qod::Client>,
-    /// The token to send; none as with `client`.
-    pub token: Option<qod::AccessToken>,
+    /// Client and tokens; none while the spec cannot be acted on or its Secrets are not there.
+    pub access: Option<Arc<Access>>,
     /// What it offers; none: not known, then nothing is refused by profile.
     pub profiles: Option<Vec<QosProfile>>,
     /// The finalizer and `status.sessions` of at least 1 are on the object. An attempt needs both.
@@ -90,8 +89,16 @@ impl Provider {
             || self.spec != other.spec
             || self.readiness != other.readiness
             || self.profiles != other.profiles
-            || self.token != other.token
+            || !same(self.access.as_ref(), other.access.as_ref())
             || (self.deleting, self.paused, self.is_default) != (other.deleting, other.paused, other.is_default)
+    }
+}
+
+/// Both are the same one, which is made anew with every change of what it rests on.
+fn same(one: Option<&Arc<Access>>, other: Option<&Arc<Access>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

@@ -11,10 +11,12 @@ use kube_runtime::events::EventType;
 use tokio::sync::watch;
 
 use super::Context;
+use super::access::Access;
 use super::backoff::Backoff;
 use super::budget::next_day;
 use super::connection::{self, Basis};
 use super::gate::{Closed, Gate};
+use super::learned::Learned;
 use super::limits::Limits;
 use super::object::Notice;
 use super::probe::{Discovery, Probed, probe};
@@ -26,7 +28,7 @@ use crate::api::{
     EventReason, IS_DEFAULT_PROVIDER_ANNOTATION, PAUSED_ANNOTATION, QosProvider, RECONCILE_REQUESTED_AT_ANNOTATION,
 };
 use crate::clock::later;
-use crate::qod::{AccessToken, Client, FaultClass, QosProfile};
+use crate::qod::{FaultClass, QosProfile};
 
 /// Everything that is known of one provider between two passes.
 pub(super) struct Upkeep {
@@ -38,7 +40,7 @@ pub(super) struct Upkeep {
     limits: Arc<Limits>,
     /// What the last probe rests on; another one asks for a new probe.
     basis: Option<Basis>,
-    connection: Option<(Client, AccessToken)>,
+    access: Option<Arc<Access>>,
     probing: Option<BoxFuture<'static, Probed>>,
     next_probe: Option<Timestamp>,
     backoff: Backoff,
@@ -69,7 +71,7 @@ impl Upkeep {
             gate: Arc::new(Gate::new(file.wake.clone())),
             limits: Arc::new(Limits::new(object.spec.limits.clone(), clock.clone())),
             basis: None,
-            connection: None,
+            access: None,
             probing: None,
             next_probe: None,
             backoff: Backoff::default(),
@@ -103,7 +105,7 @@ impl Upkeep {
             let pause = self.gate.paused_until(now);
             let midnight = self.spent.then(|| next_day(now));
             // While a probe runs, or there is nothing to probe with, its time wakes nobody; and it waits for the end of a pause.
-            let can_probe = self.probing.is_none() && self.connection.is_some();
+            let can_probe = self.probing.is_none() && self.access.is_some();
             let next_probe = self.next_probe.filter(|_| can_probe).map(|at| pause.map_or(at, |pause| at.max(pause)));
             let wake_at = [next_probe, pause, midnight, written.again_at].into_iter().flatten().min();
             let clock = self.context.providers.clock().clone();
@@ -144,7 +146,7 @@ impl Upkeep {
             self.requested = requested;
             self.next_probe = Some(now);
         }
-        if self.connection.is_none() && self.basis.is_some() {
+        if self.access.is_none() && self.basis.is_some() {
             // There is nothing to ask with: looking at the spec and the Secrets was all.
             self.next_probe = None;
             self.record.handled = self.requested.take().or(self.record.handled.take());
@@ -156,8 +158,8 @@ impl Upkeep {
             self.next_probe = Some(self.next_probe.map_or(at, |next| next.min(at)));
         }
         let due = self.next_probe.is_some_and(|at| at <= now) && self.gate.paused_until(now).is_none();
-        if let Some((client, token)) = self.connection.clone().filter(|_| due && self.probing.is_none()) {
-            self.probing = Some(probe(client, token, self.limits.clone()).boxed());
+        if let Some(access) = self.access.clone().filter(|_| due && self.probing.is_none()) {
+            self.probing = Some(probe(access, self.limits.clone(), self.context.providers.clock().clone()).boxed());
         }
         let closed = self.gate.closed(now);
         let spent = {
@@ -174,8 +176,7 @@ impl Upkeep {
     /// Makes the connection anew where the spec or a Secret changed; returns whether a probe is needed for it.
     fn look_at_basis(&mut self) -> bool {
         let spec = self.record.object.spec.clone();
-        let Some(credentials) = self.context.credentials(&spec) else { return false };
-        let basis = Basis::new(&spec, credentials);
+        let Some(basis) = self.context.basis(&spec) else { return false };
         if self.basis.as_ref() == Some(&basis) {
             if self.verdict_holds {
                 self.record.seen();
@@ -183,9 +184,14 @@ impl Upkeep {
             return false;
         }
         let moved = self.basis.as_ref().is_some_and(|before| !before.same_api(&basis));
-        let made = basis.connect(&spec, self.context.providers.clock());
+        let made = basis.connect(&spec, &self.context.settings.namespace, self.context.providers.clock());
         if self.basis.replace(basis).is_some() {
             self.gate.credentials_changed();
+            *self.file.learned.lock() = Learned::default();
+        } else {
+            // After a restart: what Auto has come to is kept, the rest is seen anew.
+            let shown = self.record.object.status.as_ref().and_then(|status| status.device_in_request.as_deref());
+            self.file.learned.lock().device_in_request = shown.map(|shown| shown == "Always");
         }
         // A probe of what was before says nothing any more.
         self.probing = None;
@@ -194,13 +200,13 @@ impl Upkeep {
             self.profiles = None;
         }
         match made {
-            Ok(connection) => {
-                self.connection = Some(connection);
+            Ok(access) => {
+                self.access = Some(Arc::new(access));
                 self.verdict_holds = false;
                 true
             }
             Err(finding) => {
-                self.connection = None;
+                self.access = None;
                 self.next_probe = None;
                 self.hold(Verdict::of(&finding));
                 false
@@ -255,8 +261,7 @@ impl Upkeep {
             generation: connection::generation(&object.spec),
             spec: object.spec.clone(),
             readiness: self.verdict.as_ref().map_or_else(not_checked, Verdict::readiness),
-            client: self.connection.as_ref().map(|(client, _)| client.clone()),
-            token: self.connection.as_ref().map(|(_, token)| token.clone()),
+            access: self.access.clone(),
             profiles: self.profiles.clone(),
             marked: self.record.marked(),
             deleting: object.metadata.deletion_timestamp.is_some(),

@@ -37,7 +37,7 @@ pub enum Body<'a> {
 
 impl<'a> Body<'a> {
     /// The body where it is whole, else nothing.
-    pub(super) const fn bytes(self) -> &'a [u8] {
+    pub(crate) const fn bytes(self) -> &'a [u8] {
         match self {
             Self::Whole(bytes) => bytes,
             Self::Lost | Self::TooLong => b"",
@@ -47,7 +47,7 @@ impl<'a> Body<'a> {
 
 impl Answer<'_> {
     /// The answer's `code`, where it is one as CAMARA writes them. Anything else (a number, a gateway's words) is dropped.
-    pub(super) fn code(&self) -> Option<String> {
+    pub(crate) fn code(&self) -> Option<String> {
         let body: Value = serde_json::from_slice(self.body.bytes()).ok()?;
         let code = body.get("code")?.as_str()?;
         let character = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.');
@@ -67,7 +67,7 @@ impl Answer<'_> {
 
     /// `Retry-After` in seconds, or as a date: that is measured from the answer's own `Date`, since the two clocks may differ, or from
     /// its arrival. A date in the past is no wait.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         let value = text(self.headers, &RETRY_AFTER)?.trim();
         if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
             return Some(value.parse().map_or(LONGEST_RETRY_AFTER, Duration::from_secs).min(LONGEST_RETRY_AFTER));

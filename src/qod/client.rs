@@ -8,8 +8,9 @@ use super::generation::{Generation, Operation};
 use super::profile::{ProfileFilter, QosProfile};
 use super::session::{AccessToken, CreateSession, Device, SessionId, SessionInfo, SessionList};
 use super::settings::{Settings, SettingsError};
-use super::transport::{Received, Transport};
+use super::transport::Transport;
 use super::wire::{self, Flavour, Request, Shape};
+use crate::http::Received;
 
 /// A client of one provider. Its clones share their connections.
 ///
@@ -43,6 +44,11 @@ impl Client {
     /// The generation of the API that it speaks.
     pub const fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// Whether the generation can say this request at all; nothing is sent.
+    pub fn can_express(&self, request: &CreateSession) -> Result<(), Fault> {
+        self.shape.create(request, self.flavour).map(|_| ()).map_err(|fault| fault.in_generation(self.generation))
     }
 
     /// `POST /sessions`. [`FaultClass::Ambiguous`](super::FaultClass::Ambiguous) means that a session may have been created, and

@@ -41,6 +41,8 @@ pub enum FaultClass {
     Refused(Reason),
     /// 429: too many requests. Nothing was done.
     RateLimited,
+    /// The subscriber's consent is awaited (CIBA), so that there is no token yet; nothing was sent.
+    ConsentPending,
     /// 405 or 501: this provider lacks the operation.
     NotSupported,
     /// Certainly no effect: a failure before a byte was sent, 408, any 5xx or lost answer of a read.
@@ -77,6 +79,8 @@ pub enum Reason {
     Permission,
     /// A business quota: waiting does not help.
     Quota,
+    /// The subscriber refused consent (CIBA `access_denied`); nothing was sent.
+    Consent,
 }
 
 /// What to change about the device in the request.
@@ -159,6 +163,7 @@ impl Reason {
             Self::Credentials => "the provider refused the credentials",
             Self::Permission => "the provider does not permit this to the client",
             Self::Quota => "the quota at the provider is used up",
+            Self::Consent => "the subscriber's consent was refused",
         }
     }
 }
@@ -177,6 +182,7 @@ impl fmt::Display for Fault {
             FaultClass::Conflict => f.write_str("another session holds the device and flow"),
             FaultClass::Refused(reason) => f.write_str(reason.sentence()),
             FaultClass::RateLimited => f.write_str("the provider limits the rate of requests"),
+            FaultClass::ConsentPending => f.write_str("the subscriber's consent is awaited"),
             FaultClass::NotSupported => f.write_str("the provider does not offer this operation"),
             FaultClass::Unavailable => f.write_str("the provider cannot be reached or cannot answer now, nothing was changed"),
             FaultClass::Ambiguous => f.write_str("the outcome is unknown, the request may have taken effect"),

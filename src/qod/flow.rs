@@ -40,6 +40,13 @@ impl EchoedFlow {
             && self.qos_profile.as_ref().is_none_or(|profile| *profile == sent.qos_profile)
     }
 
+    pub(super) fn may_overlap(&self, other: &Flow) -> bool {
+        device_matches(&self.device, &other.device)
+            && servers_meet(&self.application_server, &other.application_server)
+            && ports_meet(self.device_ports.as_ref(), other.device_ports.as_ref())
+            && ports_meet(self.application_server_ports.as_ref(), other.application_server_ports.as_ref())
+    }
+
     /// That nothing is missing but the device, and all is the same.
     pub(super) fn is_whole(&self, sent: &Flow) -> bool {
         self.matches(sent)
@@ -90,6 +97,21 @@ fn network(text: &str) -> Option<IpNet> {
         Ok(network) => Some(network.trunc()),
         Err(_) => text.parse::<IpAddr>().ok().map(IpNet::from),
     }
+}
+
+/// Whether any address of the one may be one of the other; a text that is no network may be anything, and so may nothing at all.
+fn servers_meet(echoed: &ApplicationServer, other: &ApplicationServer) -> bool {
+    let networks = |server| texts(server).map(network).collect::<Vec<_>>();
+    let (echoed, other) = (networks(echoed), networks(other));
+    let unknown = |networks: &[Option<IpNet>]| networks.is_empty() || networks.contains(&None);
+    let meet = |one: &IpNet, other: &IpNet| one.contains(other) || other.contains(one);
+    unknown(&echoed) || unknown(&other) || echoed.iter().flatten().any(|one| other.iter().flatten().any(|other| meet(one, other)))
+}
+
+/// Whether a port is in both; no ports are all of them.
+fn ports_meet(echoed: Option<&PortsSpec>, other: Option<&PortsSpec>) -> bool {
+    let (echoed, other) = (ranges(echoed), ranges(other));
+    echoed.iter().any(|(from, to)| other.iter().any(|(first, last)| from <= last && first <= to))
 }
 
 /// An answer without ports says nothing; one with ports must mean those that were sent, none sent being all of them.
@@ -146,6 +168,28 @@ mod tests {
         assert!(!EchoedFlow { application_server_ports: Some(ports.clone()), ..EchoedFlow::default() }.matches(&sent()));
         assert!(!EchoedFlow { device_ports: Some(ports), ..EchoedFlow::default() }.matches(&sent()));
         assert!(!EchoedFlow { qos_profile: Some("QOS_L".into()), ..EchoedFlow::default() }.matches(&sent()));
+    }
+
+    #[test]
+    fn only_fields_that_have_nothing_in_common_rule_an_overlap_out() {
+        assert!(EchoedFlow::default().may_overlap(&sent()), "nothing is said");
+        let profile = EchoedFlow { qos_profile: Some("QOS_L".into()), ..EchoedFlow::default() };
+        assert!(profile.may_overlap(&sent()), "the profile does not matter");
+        let server = |text: &str| EchoedFlow {
+            application_server: ApplicationServer { ipv4_address: Some(text.into()), ..ApplicationServer::default() },
+            ..EchoedFlow::default()
+        };
+        assert!(server("198.51.100.0/24").may_overlap(&sent()));
+        assert!(server("rubbish").may_overlap(&sent()));
+        assert!(!server("198.51.100.11").may_overlap(&sent()));
+        let ports = |ports: &[u16]| EchoedFlow {
+            application_server_ports: Some(PortsSpec { ports: ports.to_vec(), ranges: vec![] }),
+            ..EchoedFlow::default()
+        };
+        assert!(ports(&[80, 444]).may_overlap(&sent()));
+        assert!(!ports(&[80]).may_overlap(&sent()));
+        let other = Device { phone_number: Some("+447700900124".into()), ..Device::default() };
+        assert!(!EchoedFlow { device: other, ..EchoedFlow::default() }.may_overlap(&sent()));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum Generation {
 pub struct UnknownGeneration;
 
 /// The operations of the QoD and the QoS profiles API, by their operationId.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// `POST /sessions`
     CreateSession,

@@ -186,6 +186,12 @@ impl SessionInfo {
         self.flow.matches(sent)
     }
 
+    /// Whether the session may stand in the way of one on that flow: false only where the answer's own fields show that they have
+    /// nothing in common, be it another device, server or port (the overlap rule: `createSession`, 409).
+    pub fn may_overlap(&self, other: &Flow) -> bool {
+        self.flow.may_overlap(other)
+    }
+
     /// Whether the answer holds the whole flow and no other: it names server and profile, and no ports means all of them. Only the
     /// device may be missing, since the provider was asked by it.
     pub fn has_whole_flow(&self, sent: &Flow) -> bool {

@@ -8,6 +8,7 @@ use url::Url;
 use super::generation::Generation;
 use super::wire::Flavour;
 use crate::clock::Clock;
+use crate::http::{ClientCertificate, ClientError};
 use crate::private::Private;
 
 /// Where the API is and how to talk to it.
@@ -29,6 +30,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// PEM certificates to trust beside the system's.
     pub ca_bundle: Option<Vec<u8>>,
+    /// What the client shows of itself where the provider asks for a certificate.
+    pub client_certificate: Option<ClientCertificate>,
     /// Headers that every request carries: keys of an API gateway.
     pub extra_headers: Private<HeaderMap>,
     /// The time, for a `Retry-After` that is a date.
@@ -56,12 +59,25 @@ pub enum SettingsError {
     /// The CA bundle is not made of PEM certificates.
     #[error("the CA bundle holds no PEM certificates, or one that cannot be read")]
     CaBundle,
+    /// The client certificate or its key cannot be read, or they do not belong together.
+    #[error("the client certificate and its key are no PEM, or do not belong together")]
+    ClientCertificate,
     /// A header that the client sets itself.
     #[error("Authorization, Host, Accept and Content-* cannot be set as extra headers")]
     ExtraHeader,
     /// The TLS library could not be set up, for want of root certificates for instance.
     #[error("TLS could not be set up")]
     Tls,
+}
+
+impl From<ClientError> for SettingsError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::CaBundle => Self::CaBundle,
+            ClientError::ClientCertificate => Self::ClientCertificate,
+            ClientError::Tls => Self::Tls,
+        }
+    }
 }
 
 impl Settings {
@@ -75,6 +91,7 @@ impl Settings {
             single_port: false,
             request_timeout: Duration::from_secs(30),
             ca_bundle: None,
+            client_certificate: None,
             extra_headers: Private::default(),
             clock: Clock::system(),
         }

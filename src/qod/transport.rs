@@ -1,14 +1,9 @@
 //! Moves the bytes: each request once, within a time, and no more of an answer than anyone needs.
 
-use std::time::Duration;
-
-use k8s_openapi::jiff::Timestamp;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::redirect;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use url::Url;
 use uuid::Uuid;
 
-use super::answer::{Answer, Body};
 use super::classify;
 use super::fault::{Fault, FaultClass, Reason};
 use super::generation::Operation;
@@ -16,14 +11,10 @@ use super::session::AccessToken;
 use super::settings::{Settings, SettingsError};
 use super::wire::{Api, Request};
 use crate::clock::Clock;
+use crate::http::{Connections, Received};
 
-/// No answer of this API is longer; one that is says nothing.
-const LARGEST_BODY: usize = 1024 * 1024;
-/// Below the 5 s after which common servers close a connection that is idle.
-const POOL_IDLE: Duration = Duration::from_secs(4);
 /// Since 0.11; the provider echoes it and logs it, so that a request can be found there.
 const X_CORRELATOR: &str = "x-correlator";
-const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
 /// The connections to one provider.
 ///
@@ -46,58 +37,15 @@ pub(super) struct Transport {
     clock: Clock,
 }
 
-/// An answer, all of it that is read.
-pub(super) struct Received {
-    status: u16,
-    headers: HeaderMap,
-    body: Read,
-    at: Timestamp,
-}
-
-impl Received {
-    pub(super) fn answer(&self) -> Answer<'_> {
-        Answer {
-            status: self.status,
-            headers: &self.headers,
-            body: match &self.body {
-                Read::Whole(body) => Body::Whole(body),
-                Read::Lost => Body::Lost,
-                Read::TooLong => Body::TooLong,
-            },
-            received_at: self.at,
-        }
-    }
-}
-
 impl Transport {
     pub(super) fn new(settings: Settings) -> Result<Self, SettingsError> {
-        let builder = |keep: usize| {
-            let mut headers = settings.extra_headers.expose().clone();
-            headers.values_mut().for_each(|value| value.set_sensitive(true));
-            headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-            let mut builder = reqwest::Client::builder()
-                .user_agent(concat!("qos-operator/", env!("CARGO_PKG_VERSION")))
-                .default_headers(headers)
-                .redirect(redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .referer(false)
-                .connect_timeout(LONGEST_CONNECT.min(settings.request_timeout / 2))
-                .timeout(settings.request_timeout)
-                .pool_max_idle_per_host(keep)
-                .pool_idle_timeout(POOL_IDLE);
-            if keep > 0 {
-                builder = builder.http1_only();
-            }
-            if let Some(bundle) = &settings.ca_bundle {
-                let certificates = reqwest::Certificate::from_pem_bundle(bundle).map_err(|_| SettingsError::CaBundle)?;
-                if certificates.is_empty() {
-                    return Err(SettingsError::CaBundle);
-                }
-                builder = builder.tls_certs_merge(certificates);
-            }
-            builder.build().map_err(|_| if settings.ca_bundle.is_some() { SettingsError::CaBundle } else { SettingsError::Tls })
+        let connections = Connections {
+            timeout: settings.request_timeout,
+            ca_bundle: settings.ca_bundle.as_deref(),
+            client_certificate: settings.client_certificate.as_ref(),
         };
-        let (fresh, kept) = (builder(0)?, builder(8)?);
+        let client = |keep| connections.client(settings.extra_headers.expose().clone(), keep);
+        let (fresh, kept) = (client(0)?, client(8)?);
         Ok(Self { fresh, kept, profiles: settings.profiles_base(), sessions: settings.base_url, clock: settings.clock })
     }
 
@@ -125,11 +73,8 @@ impl Transport {
         if let Some(body) = &request.body {
             builder = builder.json(body.expose());
         }
-        let mut response = builder.send().await.map_err(|error| unanswered(operation, &error))?;
-        let at = self.clock.now();
-        let body = read(&mut response).await;
-        let headers = std::mem::take(response.headers_mut());
-        Ok(Received { status: response.status().as_u16(), headers, body, at })
+        let response = builder.send().await.map_err(|error| unanswered(operation, &error))?;
+        Ok(Received::from(response, &self.clock).await)
     }
 
     fn url(&self, request: &Request) -> Url {
@@ -145,24 +90,6 @@ impl Transport {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
         url
-    }
-}
-
-enum Read {
-    Whole(Vec<u8>),
-    TooLong,
-    Lost,
-}
-
-async fn read(response: &mut reqwest::Response) -> Read {
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > LARGEST_BODY => return Read::TooLong,
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Read::Whole(body),
-            Err(_) => return Read::Lost,
-        }
     }
 }
 

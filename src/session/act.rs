@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
+use super::bounds;
 use super::context::Context;
 use super::decide::{Decision, Ending, Step};
 use super::desired;
-use super::facts::{Nonce, Record};
+use super::facts::{Attempt, Nonce, Record};
 use super::flow;
 use super::observe::Observation;
 use super::outcome::Effect;
@@ -16,12 +17,14 @@ use super::past;
 use super::protocol::{self, Recording, Sending};
 use super::record::{self, AttemptRecord};
 use super::rules::Rules;
+use super::sink;
 use super::status;
 use super::write::{self, WriteError};
 use crate::api::{QosSession, SessionProvider};
+use crate::auth::Subject;
 use crate::clock::later;
-use crate::provider::Provider;
-use crate::qod::{CreateSession, Fault, FaultClass, SessionId};
+use crate::provider::{Provider, Ticket};
+use crate::qod::{AccessToken, Client, CreateSession, Fault, FaultClass, Operation, SessionId};
 
 /// What acting brought.
 #[derive(Debug)]
@@ -61,16 +64,16 @@ pub async fn act(
         Step::Release => Ok(Acted::of(release(context, &object, observation).await, object)),
         Step::Extend { seconds } => Ok(Acted::of(extend(context, &object, observation, seconds).await, object)),
         Step::Send { seconds, earlier } => send(context, object, observation, decision, seconds, earlier).await,
-        // These write status only (`status::next`), or rest on a list of sessions, which no supported generation has.
+        Step::ReleaseListed(index) => Ok(Acted::of(release_listed(context, &object, observation, index).await, object)),
+        Step::RecordListed(index) => record_listed(context, object, observation, index).await,
+        // These write status only (`status::next`).
         Step::None
         | Step::RecordReleased(_)
         | Step::RecordSeen(_)
         | Step::RecordAbsent
         | Step::AdoptEvent(_)
         | Step::SettleEvent
-        | Step::AdoptListed(_)
-        | Step::RecordListed(_)
-        | Step::ReleaseListed(_) => Ok(Acted::of(Effect::None, object)),
+        | Step::AdoptListed(_) => Ok(Acted::of(Effect::None, object)),
     }
 }
 
@@ -94,36 +97,114 @@ fn held_session(object: &QosSession) -> Option<SessionId> {
 /// DELETE of the recorded session where it lives.
 async fn release(context: &Context, object: &QosSession, observation: &Observation) -> Effect {
     let Some((home, id)) = observation.home.as_ref().zip(held_session(object)) else { return Effect::None };
-    match delete(context, home, &id).await {
-        Some(Ok(())) => Effect::Released(Ending::Deleted),
-        Some(Err(fault)) if fault.class == FaultClass::Gone => Effect::Released(Ending::GoneAtDelete),
-        Some(Err(fault)) => Effect::NotReleased(fault),
-        None => Effect::None,
+    let subject = observation.home_subject(context, object).await;
+    match delete(home, subject.as_ref(), &id).await {
+        Ok(()) => Effect::Released(Ending::Deleted),
+        // Only the client that made it is told whether it is there.
+        Err(fault) if fault.class == FaultClass::Gone && !observation.other_client => Effect::Released(Ending::GoneAtDelete),
+        Err(fault) => Effect::NotReleased(fault),
     }
 }
 
-async fn delete(context: &Context, home: &Provider, id: &SessionId) -> Option<Result<(), Fault>> {
-    let (client, token) = home.client.as_ref().zip(home.token.as_ref())?;
-    let _permit = home.limits.permit().await;
-    let answer = client.delete_session(token, id).await;
-    context.told(home, answer.as_ref().copied());
-    Some(answer)
+async fn delete(home: &Provider, subject: Option<&Subject>, id: &SessionId) -> Result<(), Fault> {
+    let delete = |client: Client, token: AccessToken| {
+        let id = id.clone();
+        async move { client.delete_session(&token, &id).await }
+    };
+    home.call(subject, Operation::DeleteSession, delete).await
+}
+
+/// DELETE of a session of this object that its status does not know, as the list showed it.
+async fn release_listed(context: &Context, object: &QosSession, observation: &Observation, index: usize) -> Effect {
+    let Some(info) = observation.listed.get(index) else { return Effect::None };
+    let open = bounds::open(&observation.past, observation.now).is_some();
+    let (provider, subject) = if open {
+        (&observation.home, observation.home_subject(context, object).await)
+    } else {
+        (&observation.provider, observation.subject(object))
+    };
+    let Some(provider) = provider else { return Effect::None };
+    match delete(provider, subject.as_ref(), &info.session_id).await {
+        Ok(()) => Effect::ReleasedListed,
+        Err(fault) if fault.class == FaultClass::Gone => Effect::ReleasedListed,
+        Err(fault) => Effect::NotReleased(fault),
+    }
+}
+
+/// Writes down a session of this object that neither annotation nor status knows, as if its create had just been sent: the next
+/// pass finds it in the list by its nonce and adopts it.
+async fn record_listed(
+    context: &Context,
+    object: QosSession,
+    observation: &Observation,
+    index: usize,
+) -> Result<Acted, WriteError> {
+    let found = observation.listed.get(index);
+    let mark = found.and_then(|info| info.callback.as_ref()).and_then(sink::read);
+    let (Some(info), Some(mark), Some(provider), Some(hash)) = (found, mark, &observation.provider, observation.goal.hash) else {
+        return Ok(Acted::of(Effect::None, object));
+    };
+    let granted = info.granted_duration.unwrap_or(observation.observed.longest_grant);
+    let sending = Sending {
+        nonce: mark.nonce,
+        hash,
+        duration_seconds: granted,
+        longest_grant: observation.observed.longest_grant.max(granted),
+        earlier: None,
+    };
+    let attempt = protocol::attempt(&sending, context.clock.now(), &observation.observed.margins, Rules::ALL);
+    let record = AttemptRecord { sink: true, extends: true, ..record_of(context, &object, observation, provider, &attempt) };
+    Ok(Acted { wrote: true, ..Acted::of(Effect::None, write::intent(context, &object, &record).await?) })
+}
+
+/// The record of a send to `provider`.
+fn record_of(
+    context: &Context,
+    object: &QosSession,
+    observation: &Observation,
+    provider: &Provider,
+    attempt: &Attempt,
+) -> AttemptRecord {
+    let number = observation.number.as_ref().map(|number| flow::number_key(&context.operator_key, number.expose()).text());
+    AttemptRecord {
+        v: record::VERSION,
+        uid: observation.key.uid.clone(),
+        nonce: attempt.nonce.text(),
+        at: attempt.at,
+        lands_by: attempt.lands_by,
+        dead_by: attempt.dead_by,
+        provider: SessionProvider { name: provider.name.clone(), uid: provider.uid.clone() },
+        device: object.spec.device.clone(),
+        device_hash: number,
+        duration_seconds: attempt.duration_seconds,
+        hash: attempt.hash.text(),
+        client: provider.access.as_ref().and_then(|access| access.client_hash(&provider.uid)),
+        sink: false,
+        extends: false,
+        earlier: attempt.earlier,
+    }
 }
 
 /// One extend, right after the look that it rests on.
 async fn extend(context: &Context, object: &QosSession, observation: &Observation, seconds: i64) -> Effect {
     let Some((home, id)) = observation.home.as_ref().zip(held_session(object)) else { return Effect::None };
-    let Some((client, token)) = home.client.as_ref().zip(home.token.as_ref()) else { return Effect::None };
-    let _permit = home.limits.permit().await;
-    if !protocol::may_send(observation.now, context.clock.now(), &observation.observed.margins, Rules::ALL) {
+    let subject = observation.home_subject(context, object).await;
+    let ticket = match home.ticket(subject.as_ref(), Operation::ExtendQosSessionDuration).await {
+        Ok(ticket) => ticket,
+        Err(fault) => return Effect::NotExtended(fault),
+    };
+    let may_send = || protocol::may_send(observation.now, context.clock.now(), &observation.observed.margins, Rules::ALL);
+    if !may_send() {
         return Effect::None;
     }
-    let answer = client.extend_qos_session_duration(token, &id, seconds).await;
-    context.told(home, answer.as_ref().map(|_| ()));
-    match answer {
+    let ask = |client: Client, token: AccessToken| {
+        let id = id.clone();
+        async move { client.extend_qos_session_duration(&token, &id, seconds).await }
+    };
+    match home.spend(ticket, may_send, ask).await {
         Ok(info) => {
             context.providers.charge(&home.uid, seconds);
-            Effect::Extended(Box::new(info))
+            Effect::Extended(Box::new(home.understood(info)))
         }
         Err(fault) => Effect::NotExtended(fault),
     }
@@ -143,9 +224,12 @@ async fn send(
     let (Some(provider), Some(flow), Some(hash)) = (&observation.provider, &observation.flow, observation.goal.hash) else {
         return idle(object);
     };
-    let (Some(_), Some(_)) = (&provider.client, &provider.token) else { return idle(object) };
-    let Ok(request) = desired::request(&object, observation.number.as_ref(), seconds) else { return idle(object) };
-    let permit = provider.limits.permit().await;
+    let Ok(mut request) = desired::request(&object, observation.number.as_ref(), seconds) else { return idle(object) };
+    let subject = observation.subject(&object);
+    let ticket = match provider.ticket(subject.as_ref(), Operation::CreateSession).await {
+        Ok(ticket) => ticket,
+        Err(fault) => return Ok(Acted::of(Effect::NotSent(fault), object)),
+    };
     match context.claims.take(&observation.key, context.created(&object), flow) {
         Ok(woken) => context.wake(woken),
         Err(_) => return Ok(Acted { wrote: true, ..Acted::of(Effect::None, object) }),
@@ -163,23 +247,17 @@ async fn send(
         earlier,
     };
     let attempt = protocol::attempt(&sending, context.clock.now(), &observation.observed.margins, Rules::ALL);
-    let number = observation.number.as_ref().map(|number| flow::number_key(&context.operator_key, number.expose()).text());
-    let record = AttemptRecord {
-        v: record::VERSION,
-        uid: observation.key.uid.clone(),
-        nonce: attempt.nonce.text(),
-        at: attempt.at,
-        lands_by: attempt.lands_by,
-        dead_by: attempt.dead_by,
-        provider: SessionProvider { name: provider.name.clone(), uid: provider.uid.clone() },
-        device: object.spec.device.clone(),
-        device_hash: number,
-        duration_seconds: seconds,
-        hash: hash.text(),
-        client: None,
-        extends: false,
-        earlier,
-    };
+    if !provider.sends_device() {
+        request.device = None;
+    }
+    // The bearer must outlive every extension: what the profile allows in all, where that is known.
+    let longest = observation.observed.limits.max_seconds.unwrap_or(0).max(sending.longest_grant);
+    let expires = later(attempt.dead_by, bounds::seconds(longest));
+    request.callback = context
+        .callback_at(provider)
+        .map(|base| sink::callback(&context.operator_key, base, &observation.key.uid, attempt.nonce, expires));
+    let sink = request.callback.is_some();
+    let record = AttemptRecord { sink, ..record_of(context, &object, observation, provider, &attempt) };
     let object = match write::intent(context, &object, &record).await {
         Ok(object) => object,
         Err(WriteError::Denied(message)) => return Ok(Acted::of(Effect::AdmissionDenied(message), object)),
@@ -193,11 +271,11 @@ async fn send(
         provider: Arc::clone(provider),
         record,
         nonce: sending.nonce,
+        subject,
         request,
     };
     let carried = context.tasks.spawn(async move {
-        let effect = task.post(attempt_at).await;
-        drop(permit);
+        let effect = task.post(attempt_at, ticket).await;
         let object = task.record(object, &effect).await;
         (effect, object)
     });
@@ -218,11 +296,12 @@ struct Create {
     provider: Arc<Provider>,
     record: AttemptRecord,
     nonce: Nonce,
+    subject: Option<Subject>,
     request: CreateSession,
 }
 
 impl Create {
-    async fn post(&self, attempt_at: Timestamp) -> Effect {
+    async fn post(&self, attempt_at: Timestamp, ticket: Ticket) -> Effect {
         let not_created = |fault| Effect::NotCreated {
             nonce: self.nonce,
             hash: self.observation.goal.hash.unwrap_or(super::facts::AppliedHash(0)),
@@ -230,15 +309,17 @@ impl Create {
             client: self.record.client.clone(),
             fault,
         };
-        let Some((client, token)) = self.provider.client.as_ref().zip(self.provider.token.as_ref()) else {
-            return not_created(None);
-        };
+        let may_send =
+            || protocol::may_send(attempt_at, self.context.clock.now(), &self.observation.observed.margins, Rules::ALL);
         // Nothing is awaited between this check and the first byte.
-        if !protocol::may_send(attempt_at, self.context.clock.now(), &self.observation.observed.margins, Rules::ALL) {
+        if !may_send() {
             return not_created(None);
         }
-        let answer = client.create_session(token, &self.request).await;
-        self.context.told(&self.provider, answer.as_ref().map(|_| ()));
+        let ask = |client: Client, token: AccessToken| {
+            let request = self.request.clone();
+            async move { client.create_session(&token, &request).await }
+        };
+        let answer = self.provider.spend(ticket, may_send, ask).await.map(|info| self.provider.understood(info));
         match answer {
             Ok(info) => {
                 self.context.providers.charge(&self.provider.uid, info.granted_duration.unwrap_or(self.request.duration_seconds));
@@ -314,10 +395,10 @@ impl Create {
     async fn abandon(&self, id: &SessionId) {
         for seconds in [0, 1, 5, 15] {
             tokio::time::sleep(Duration::from_secs(seconds)).await;
-            match delete(&self.context, &self.provider, id).await {
-                Some(Ok(())) => return,
-                Some(Err(fault)) if fault.class == FaultClass::Gone => return,
-                _ => {}
+            match delete(&self.provider, self.subject.as_ref(), id).await {
+                Ok(()) => return,
+                Err(fault) if fault.class == FaultClass::Gone => return,
+                Err(_) => {}
             }
         }
         tracing::warn!(namespace = %self.observation.key.namespace, name = %self.observation.key.name, "a superseded session was not released; it ends by its own time");

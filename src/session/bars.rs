@@ -9,8 +9,9 @@ use super::facts::{Bar, Limits};
 use super::flow::Invalid;
 use super::outcome::BarWords;
 use crate::api::{QosSession, Reason};
+use crate::private::Private;
 use crate::provider::{ProfileAnswer, Provider, Readiness};
-use crate::qod::Generation;
+use crate::qod::{FaultClass, Field, Generation};
 
 /// The longest duration that a create may ask for up to v0.10, in seconds.
 pub const DAY: i32 = 86_400;
@@ -40,7 +41,7 @@ pub fn bar(
         return words(Bar::ProviderNotFound, Reason::ProviderNotFound, message);
     };
     let name = &provider.name;
-    if let Some(found) = inexpressible(object, provider.generation, name) {
+    if let Some(found) = inexpressible(object, provider) {
         return Some(found);
     }
     if provider.deleting {
@@ -113,11 +114,12 @@ pub fn limits(object: &QosSession, provider: Option<&Provider>) -> Limits {
     Limits { min_seconds, max_seconds, max_lease_seconds: provider.spec.max_lease_seconds.map(i64::from) }
 }
 
-/// Why a request cannot be said in `generation`, before any call.
-fn inexpressible(object: &QosSession, generation: Generation, provider: &str) -> Option<(Bar, BarWords)> {
+/// Why a request cannot be said to this provider, before any call.
+fn inexpressible(object: &QosSession, provider: &Provider) -> Option<(Bar, BarWords)> {
+    let (generation, name) = (provider.generation, &provider.name);
     let words = |bar, reason, message| Some((bar, BarWords { reason, message }));
     if object.spec.application_server.ip_addresses.is_some() && generation < Generation::V1_2 {
-        let message = format!("applicationServer.ipAddresses needs API version v1.2; QosProvider {provider} speaks {generation}");
+        let message = format!("applicationServer.ipAddresses needs API version v1.2; QosProvider {name} speaks {generation}");
         return words(Bar::Spec, Reason::InvalidSpec, message);
     }
     if generation == Generation::V0_8 && !["QOS_E", "QOS_S", "QOS_M", "QOS_L"].contains(&object.spec.qos_profile.as_str()) {
@@ -128,8 +130,30 @@ fn inexpressible(object: &QosSession, generation: Generation, provider: &str) ->
         let message = format!("durationSeconds must be at most {DAY} with API version {generation}");
         return words(Bar::Duration, Reason::DurationOutOfRange, message);
     }
-    match desired::request(object, None, 1) {
-        Ok(_) => None,
-        Err(Invalid { field, remedy }) => words(Bar::Spec, Reason::InvalidSpec, format!("{field}: {remedy}")),
+    // Any number will do for one that a Secret holds: its form is looked at when it is read.
+    let number = object.spec.device.phone_number_from.as_ref().map(|_| Private::from(ANY_NUMBER));
+    let mut request = match desired::request(object, number.as_ref(), 1) {
+        Ok(request) => request,
+        Err(Invalid { field, remedy }) => return words(Bar::Spec, Reason::InvalidSpec, format!("{field}: {remedy}")),
+    };
+    let access = provider.access.as_ref()?;
+    if access.tokens.needs_subject() && desired::subject(&object.spec.device, number.as_ref()).is_none() {
+        let message = format!(
+            "device: QosProvider {name} asks for a token for each device, which a phone number or an IP address must name"
+        );
+        return words(Bar::Spec, Reason::InvalidSpec, message);
     }
+    if !provider.sends_device() {
+        request.device = None;
+    }
+    let fault = access.client.can_express(&request).err()?;
+    let (bar, reason) = match fault.class {
+        FaultClass::NotExpressible { field: Field::Profile, .. } => (Bar::Profile, Reason::ProfileUnavailable),
+        FaultClass::NotExpressible { field: Field::Duration, .. } => (Bar::Duration, Reason::DurationOutOfRange),
+        _ => (Bar::Spec, Reason::InvalidSpec),
+    };
+    words(bar, reason, format!("{fault}; QosProvider {name} speaks {generation}"))
 }
+
+/// A number in E.164 form that nobody has.
+const ANY_NUMBER: &str = "+447700900000";

@@ -9,6 +9,7 @@ use kube_runtime::events::Recorder;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 use super::bounds;
 use super::claims::{Claim, Claims, Object, Stance};
@@ -23,7 +24,7 @@ use super::turns::Turns;
 use crate::api::QosSession;
 use crate::clock::Clock;
 use crate::provider::{Provider, Providers};
-use crate::qod::Fault;
+use crate::qod::Generation;
 
 /// How long a call to the API server that is no watch may take.
 pub const API_TIMEOUT: Duration = Duration::from_secs(15);
@@ -46,6 +47,8 @@ pub struct Context {
     pub turns: Turns,
     /// What is remembered of each object.
     pub memories: Memories,
+    /// Where the provider sends notifications; none: it is asked only.
+    pub callback: Option<Url>,
     /// The flags' durations; `late_effect` without the provider's request time-out.
     pub margins: Margins,
     /// What shutdown waits for.
@@ -106,6 +109,13 @@ impl Context {
         }
     }
 
+    /// Where notifications of sessions at `provider` go; none where it is asked only. From 1.1 on the API takes no other scheme than
+    /// https (`sink` in its `CreateSession`).
+    pub fn callback_at(&self, provider: &Provider) -> Option<&Url> {
+        let fits = |url: &&Url| url.scheme() == "https" || provider.generation < Generation::V1_1;
+        self.callback.as_ref().filter(fits).filter(|_| provider.notifies())
+    }
+
     /// Wakes `objects`.
     pub fn wake(&self, objects: impl IntoIterator<Item = Object>) {
         for object in objects {
@@ -118,11 +128,6 @@ impl Context {
     pub fn claim(&self, object: &Object, claim: Option<Claim>) {
         let woken = self.claims.set(object, claim);
         self.wake(woken);
-    }
-
-    /// Tells the provider's gate what a call brought.
-    pub fn told(&self, provider: &Provider, outcome: Result<(), &Fault>) {
-        provider.gate.report(outcome, self.clock.now());
     }
 
     /// An object appeared in the watch for the first time: what it holds and wants, as far as it tells by itself. Its own pass makes

@@ -432,7 +432,16 @@ impl Case<'_> {
             }
             (None, Some(_)) if event => Read::OfEvent,
             (None, Some(_)) if self.observed.abilities.lists && self.on(Rule::LookUpOfOpen) && !pausing => Read::List,
-            (None, None) if self.past.record != Record::Unreadable && self.first_sight() && !pausing => Read::List,
+            // Who waits for the provider's mark sends nothing yet: the look comes right before the send.
+            (None, None)
+                if self.past.record != Record::Unreadable
+                    && self.first_sight()
+                    && !pausing
+                    && (self.goal.deleting
+                        || !matches!(self.observed.bar, Some(Bar::ProviderUnmarked | Bar::ProviderUnchecked))) =>
+            {
+                Read::List
+            }
             _ => Read::None,
         }
     }

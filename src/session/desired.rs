@@ -8,6 +8,7 @@ use kube::ResourceExt as _;
 use super::facts::{AppliedHash, Goal, Renewal};
 use super::flow::{self, Invalid, PortSet};
 use crate::api::{self, DeletionPolicy, PAUSED_ANNOTATION, QosSession, RecoveryPolicy, RenewalPolicy};
+use crate::auth::Subject;
 use crate::private::Private;
 use crate::qod;
 
@@ -133,6 +134,11 @@ pub fn device(spec: &api::Device, number: Option<&Private<String>>) -> Result<qo
         ipv4_address,
         ipv6_address,
     })
+}
+
+/// For whom a token for the device is asked; none where no login hint names it. `number` as in [`device`].
+pub fn subject(spec: &api::Device, number: Option<&Private<String>>) -> Option<Subject> {
+    device(spec, number).ok().and_then(|device| Subject::of(&device))
 }
 
 fn port(port: i32, field: &'static str) -> Result<u16, Invalid> {

@@ -67,15 +67,24 @@ impl OperatorKey {
 
     /// The first 64 bits of the HMAC of `parts`, of which none is mistaken for another.
     pub fn short(&self, parts: &[&str]) -> u64 {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.expose()) else { return 0 };
+        let Some(digest) = self.mac(parts) else { return 0 };
+        let mut first = [0_u8; 8];
+        first.copy_from_slice(&digest[..8]);
+        u64::from_be_bytes(first)
+    }
+
+    /// The HMAC of `parts`, of which none is mistaken for another, in hexadecimal digits.
+    pub fn long(&self, parts: &[&str]) -> Private<String> {
+        self.mac(parts).map(hex::encode).unwrap_or_default().into()
+    }
+
+    fn mac(&self, parts: &[&str]) -> Option<[u8; 32]> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose()).ok()?;
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
-        let digest = mac.finalize().into_bytes();
-        let mut first = [0_u8; 8];
-        first.copy_from_slice(&digest[..8]);
-        u64::from_be_bytes(first)
+        Some(mac.finalize().into_bytes().into())
     }
 
     /// A key for tests of pure code.

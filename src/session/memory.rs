@@ -112,6 +112,31 @@ impl Remembered {
         }
     }
 
+    /// A list of the device's sessions was read, or not: where it settles nothing, it is read again after a pause that grows.
+    pub fn listed(&mut self, settles: bool, fault: Option<&Fault>, now: Timestamp, jitter: f64) {
+        match fault {
+            Some(fault) if fault.class != FaultClass::NotSupported => self.failed(fault, now, jitter),
+            Some(_) => {}
+            None if settles => {
+                self.failures = 0;
+                self.memory.pause_until = None;
+            }
+            None => {
+                self.failures = self.failures.saturating_add(1);
+                self.pause(now, backoff::growing(self.failures, jitter), false);
+            }
+        }
+    }
+
+    /// A session is recorded, and what its provider said of it just now.
+    pub fn began(&mut self, info: &qod::SessionInfo, periods: Periods, now: Timestamp, jitter: f64) {
+        self.session = Some(info.session_id.as_str().to_owned());
+        self.memory = Memory::default();
+        self.slow_polls = 0;
+        self.looked(Ok(info), periods, now, jitter);
+        self.granted(info, now);
+    }
+
     fn polled(&mut self, info: &qod::SessionInfo, periods: Periods, now: Timestamp, jitter: f64) {
         let seen = past::said(info);
         let period = if seen.word == Word::Available && seen.expires_at.is_none_or(|at| at > now) {
@@ -129,7 +154,7 @@ impl Remembered {
     /// What acting brought. `failures`: as the status counts them now.
     pub fn acted(&mut self, decision: &Decision, effect: &Effect, failures: u32, now: Timestamp, jitter: f64) {
         match effect {
-            Effect::None | Effect::Ambiguous(_) => {}
+            Effect::None | Effect::Ambiguous(_) | Effect::ReleasedListed => {}
             Effect::Created { .. } => self.forget_pause(),
             Effect::NotCreated { fault: Some(fault), .. } => match fault.class {
                 FaultClass::Refused(_) | FaultClass::NotExpressible { .. } | FaultClass::NotSupported => {
@@ -142,6 +167,15 @@ impl Remembered {
                 }
             },
             Effect::NotCreated { fault: None, .. } => self.pause(now, backoff::growing(1, jitter), false),
+            Effect::NotSent(fault) => match fault.class {
+                // Consent comes when it comes: the token is asked for again when its server may be asked.
+                FaultClass::ConsentPending => {
+                    let wait = fault.retry_after.and_then(|after| k8s_openapi::jiff::SignedDuration::try_from(after).ok());
+                    self.pause(now, wait.unwrap_or_else(|| seconds(5)), false);
+                }
+                FaultClass::Refused(_) | FaultClass::NotExpressible { .. } => self.pause(now, backoff::slow(jitter), true),
+                _ => self.failed(fault, now, jitter),
+            },
             Effect::AdmissionDenied(_) => self.pause(now, backoff::slow(jitter), true),
             Effect::Released(_) => {
                 // A session that the network ends again and again is bought back ever more slowly; the first time at once.

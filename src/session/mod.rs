@@ -31,6 +31,7 @@ pub mod protocol;
 pub mod record;
 pub mod rules;
 pub mod salvage;
+pub mod sink;
 pub mod status;
 pub mod timers;
 pub mod turns;
@@ -264,10 +265,7 @@ fn remember(
     let pause = context.memories.with(&observation.key.uid, |remembered| {
         remembered.acted(decision, effect, failures, now, jitter);
         match effect {
-            Effect::Created { info, .. } => {
-                remembered.looked(Ok(info), observation.periods, now, jitter);
-                remembered.granted(info, now);
-            }
+            Effect::Created { info, .. } => remembered.began(info, observation.periods, now, jitter),
             Effect::Extended(info) => {
                 let before = observation.past.held.and_then(|held| held.seen.expires_at);
                 if past::said(info).expires_at <= before {
@@ -276,7 +274,16 @@ fn remember(
                 remembered.looked(Ok(info), observation.periods, now, jitter);
                 remembered.granted(info, now);
             }
+            Effect::None if matches!(decision.step, Step::AdoptListed(_) | Step::AdoptEvent(_)) => {
+                if let Some(info) = &observation.found {
+                    remembered.began(info, observation.periods, now, jitter);
+                }
+            }
             _ => {}
+        }
+        // The provider has just taught how it wants the device: that refusal is none of the object's.
+        if observation.provider.as_ref().is_some_and(|provider| provider.sends_device() != observation.sends_device) {
+            remembered.forget_pause();
         }
         remembered.memory.pause_until.filter(|until| *until > now)
     });

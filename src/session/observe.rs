@@ -1,29 +1,31 @@
 //! Observe: reads only. The caches of providers and claims, at most one read of the provider, and the phone number's Secret where a
-//! create is ahead.
+//! call needs the number.
+
+mod look;
+mod number;
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::Api;
+use tokio::sync::OnceCell;
 
 use super::bars;
-use super::bounds::{self, Kind};
+use super::bounds;
 use super::claims::{Object, Stance};
-use super::context::{Context, limited};
+use super::context::Context;
 use super::decide;
-use super::desired::{self, Desired};
-use super::facts::{Abilities, Bar, Goal, Got, Held, Look, Observed, Past, Reach, Read};
+use super::desired::Desired;
+use super::facts::{Abilities, Bar, Goal, Held, Look, Observed, Past, Reach};
 use super::flow::{self, DeviceKey, Flow};
 use super::memory::Periods;
 use super::outcome::{BarWords, PeerWords};
 use super::past;
-use super::record::Parsed;
+use super::record::{AttemptRecord, Parsed};
 use super::rules::Rules;
-use crate::api::{OverlappingSessions, QosSession, Reason, SessionProvider};
+use crate::api::{OverlappingSessions, QosSession, SessionProvider};
 use crate::private::Private;
 use crate::provider::{Provider, Readiness};
-use crate::qod::{Fault, FaultClass, Operation, SessionId, SessionInfo};
+use crate::qod::{Fault, Operation, SessionInfo};
 
 /// All that a pass knows before it decides.
 #[derive(Debug)]
@@ -54,8 +56,14 @@ pub struct Observation {
     pub number: Option<Private<String>>,
     /// Why the read of this pass failed.
     pub look_fault: Option<Fault>,
-    /// What the read of this pass brought.
+    /// Whether a create names the device.
+    pub sends_device: bool,
+    /// What the read of this pass brought: the session that was read, or of a list the one that is this object's.
     pub found: Option<SessionInfo>,
+    /// The list that the read of this pass brought.
+    pub listed: Vec<SessionInfo>,
+    /// The number by which the recorded device is named, once it was looked for.
+    home_number: OnceCell<Option<Private<String>>>,
     /// The polling periods of the provider.
     pub periods: Periods,
     /// The recorded session was made by a client that the provider's credentials are not.
@@ -88,10 +96,14 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
         available: i64::from(provider.spec.polling.available_period_seconds),
     });
     let jitter = context.jitter();
-    let memory = context.memories.with(&key.uid, |remembered| {
+    let mut memory = context.memories.with(&key.uid, |remembered| {
         remembered.begin(object, &past, periods, now, jitter);
         remembered.memory
     });
+    if let Some(home) = &home {
+        memory.get_unsupported |= !home.has(Operation::GetSession);
+        memory.delete_unsupported |= !home.has(Operation::DeleteSession);
+    }
 
     let mut bar = bars::bar(context, object, desired, provider.as_deref(), name.as_deref(), past.held.is_some(), now);
     // Who is not about to attempt anything needs no mark, and must not ask for one.
@@ -105,7 +117,7 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
     let home_missing = home_ref.is_some() && home.is_none();
     let mut observed = Observed {
         look: Look::None,
-        abilities: abilities(subject.map(AsRef::as_ref)),
+        abilities: abilities(context, subject.map(AsRef::as_ref), parsed.record().filter(|_| open.is_some())),
         reach: if home_missing { Reach::Gone } else { subject.map_or(Reach::Ready, |provider| reach(provider, now)) },
         bar: bar.as_ref().map(|(bar, _)| *bar),
         peer: false,
@@ -121,6 +133,7 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
         .max()
         .unwrap_or(0);
 
+    let other_client = made_by_another(home.as_deref(), object, &parsed, past.held.is_some());
     let mut observation = Observation {
         flow: None,
         key,
@@ -132,9 +145,12 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
         provider_name: desired.provider.clone().unwrap_or_default(),
         number: None,
         look_fault: None,
+        sends_device: provider.as_ref().is_none_or(|provider| provider.sends_device()),
         found: None,
+        listed: Vec::new(),
+        home_number: OnceCell::new(),
         periods,
-        other_client: false,
+        other_client,
         now,
         provider,
         home,
@@ -148,18 +164,35 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
     observation
 }
 
-fn abilities(provider: Option<&Provider>) -> Abilities {
-    let has = |operation| provider.is_some_and(|provider| provider.generation.has(operation));
+/// Whether the session, or the open attempt, was made by a client that the provider's credentials are not: the API does not show it
+/// to this one, and its 404 says nothing.
+fn made_by_another(home: Option<&Provider>, object: &QosSession, parsed: &Parsed, held: bool) -> bool {
+    let Some((home, access)) = home.and_then(|home| Some((home, home.access.as_ref()?))) else { return false };
+    let settled = object.status.as_ref().and_then(|status| status.attempt.as_ref()).filter(|_| held);
+    let made_by = match (settled, parsed.record()) {
+        (Some(attempt), _) => attempt.client.clone(),
+        (None, Some(record)) => record.client.clone(),
+        (None, None) => return false,
+    };
+    made_by != access.client_hash(&home.uid)
+}
+
+fn abilities(context: &Context, provider: Option<&Provider>, open: Option<&AttemptRecord>) -> Abilities {
+    let has = |operation| provider.is_some_and(|provider| provider.has(operation));
     Abilities {
         rejects: provider.is_none_or(|provider| provider.spec.api.overlapping_sessions == OverlappingSessions::Rejected),
         lists: has(Operation::RetrieveSessions),
-        sink: false,
+        // Of a send that is open, what it carried counts.
+        sink: match open {
+            Some(record) => record.sink,
+            None => provider.is_some_and(|provider| context.callback_at(provider).is_some()),
+        },
         extends: has(Operation::ExtendQosSessionDuration),
     }
 }
 
 fn reach(provider: &Provider, now: Timestamp) -> Reach {
-    if provider.client.is_none() || provider.token.is_none() || provider.gate.closed(now).is_some() {
+    if provider.access.is_none() || provider.gate.closed(now).is_some() {
         Reach::Closed
     } else if matches!(provider.readiness, Readiness::Ready) {
         Reach::Ready
@@ -172,44 +205,6 @@ impl Observation {
     /// The provider that the recorded session, or the next create, belongs to.
     pub fn session_provider(&self) -> Option<SessionProvider> {
         self.provider.as_ref().map(|provider| SessionProvider { name: provider.name.clone(), uid: provider.uid.clone() })
-    }
-
-    /// Reads the phone number's Secret where a create may follow; a missing or unusable one bars it.
-    async fn read_number(&mut self, context: &Context, object: &QosSession, bar: &mut Option<(Bar, BarWords)>) {
-        let Some(source) = &object.spec.device.phone_number_from else { return };
-        let kind = bounds::kind(&self.goal, &self.past, &self.observed.margins, self.now);
-        let pausing = self.observed.memory.pause_until.is_some_and(|until| until > self.now);
-        if kind != Kind::Want || self.past.held.is_some() || bar.is_some() || pausing {
-            return;
-        }
-        let (name, entry) = (&source.secret_key_ref.name, &source.secret_key_ref.key);
-        let secrets: Api<Secret> = Api::namespaced(context.client.clone(), &self.key.namespace);
-        let found = limited(secrets.get_opt(name)).await;
-        let value = match &found {
-            Ok(Some(secret)) => secret.data.as_ref().and_then(|data| data.get(entry)),
-            Ok(None) | Err(_) => None,
-        };
-        let (reason, message) = match (found.as_ref(), value.map(|bytes| std::str::from_utf8(&bytes.0).map(str::trim))) {
-            (_, Some(Ok(number))) if is_e164(number) => {
-                self.number = Some(number.into());
-                return;
-            }
-            (_, Some(_)) => (
-                Reason::InvalidSpec,
-                format!(
-                    "Secret {name}, key {entry}: write one phone number in E.164 form: a plus sign, the country code, the number, no spaces"
-                ),
-            ),
-            (Ok(Some(_)), None) => (Reason::SecretNotFound, format!("Secret {name} has no key {entry}")),
-            (Ok(None), _) => (Reason::SecretNotFound, format!("Secret {name} does not exist")),
-            (Err(_), _) => (
-                Reason::SecretNotFound,
-                format!("Secret {name} cannot be read: let the operator's ServiceAccount get it in this namespace"),
-            ),
-        };
-        let kind = if reason == Reason::InvalidSpec { Bar::Spec } else { Bar::Secret };
-        self.observed.bar = Some(kind);
-        *bar = Some((kind, BarWords { reason, message }));
     }
 
     fn wanted_flow(&self, context: &Context, object: &QosSession, desired: &Desired) -> Option<Flow> {
@@ -269,54 +264,4 @@ impl Observation {
         let wants = decision.row == decide::Row::R27 && !self.goal.paused && !rests;
         if wants { Stance::Wants } else { Stance::Rests }
     }
-
-    /// The read of the provider that the decision rests on, at most one.
-    async fn look(&mut self, context: &Context, object: &QosSession) {
-        let read = decide::due_read(&self.goal, &self.past, &self.observed, false, self.now);
-        if read != Read::Held {
-            return;
-        }
-        let id = object.status.as_ref().and_then(|status| status.session_id.as_deref()).map(SessionId::new);
-        let Some((home, id)) = self.home.clone().zip(id) else { return };
-        let (Some(client), Some(token)) = (&home.client, &home.token) else { return };
-        let permit = home.limits.permit().await;
-        let answer = client.get_session(token, &id).await;
-        drop(permit);
-        let now = context.clock.now();
-        context.told(&home, answer.as_ref().map(|_| ()));
-        let answer = answer.and_then(|info| if self.is_ours(object, &id, &info) { Ok(info) } else { Err(FOREIGN) });
-        let jitter = context.jitter();
-        context.memories.with(&self.key.uid, |remembered| {
-            remembered.looked(answer.as_ref(), self.periods, now, jitter);
-            self.observed.memory = remembered.memory;
-        });
-        self.observed.look = Look::Held(match &answer {
-            Ok(info) => Got::Session(past::said(info)),
-            Err(fault) if fault.class == FaultClass::Gone => Got::Gone,
-            Err(fault) if fault.class == FaultClass::NotSupported => Got::NotSupported,
-            Err(_) => Got::Error,
-        });
-        // `self.now` stays at the time before the look: what the look shows is not newer than that.
-        match answer {
-            Ok(info) => self.found = Some(info),
-            Err(fault) => self.look_fault = Some(fault).filter(|fault| fault.class != FaultClass::Gone),
-        }
-    }
-
-    /// A provider's mock answers any id: the id, and while the spec is what was sent, the fields must be ours.
-    fn is_ours(&self, object: &QosSession, id: &SessionId, info: &SessionInfo) -> bool {
-        let same_request = self.past.held.is_some_and(|held| held.hash.is_some() && held.hash == self.goal.hash);
-        let request = same_request.then(|| desired::request(object, self.number.as_ref(), 1).ok()).flatten();
-        info.session_id == *id && request.is_none_or(|request| info.flow_matches(&request.flow()))
-    }
-}
-
-/// A 200 whose fields are not ours says nothing about our session.
-const FOREIGN: Fault =
-    Fault { class: FaultClass::Unparseable, status: Some(200), code: None, retry_after: None, generation: None };
-
-fn is_e164(number: &str) -> bool {
-    number.strip_prefix('+').is_some_and(|digits| {
-        (5..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0')
-    })
 }

@@ -40,10 +40,14 @@ pub enum Effect {
         /// Why; `None` where the send window passed before the first byte.
         fault: Option<Fault>,
     },
+    /// There is no token for the create, so that neither record nor request was made.
+    NotSent(Fault),
     /// The create may have taken effect. Nothing is recorded of its outcome.
     Ambiguous(Fault),
     /// The DELETE was confirmed.
     Released(Ending),
+    /// The DELETE of a session that the status does not know was confirmed.
+    ReleasedListed,
     /// The DELETE was not confirmed.
     NotReleased(Fault),
     /// The extend was answered.

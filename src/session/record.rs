@@ -43,6 +43,9 @@ pub struct AttemptRecord {
     /// Hash of provider UID and client id; absent for static tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    /// The create carried a callback URL with this object's key and the nonce, so that a list tells whether it landed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sink: bool,
     /// Extensions count in the bound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub extends: bool,
@@ -69,7 +72,8 @@ impl Nonce {
 
     /// Reads what [`Nonce::text`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok()).flatten().map(Self)
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        digits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(Self)
     }
 }
 

@@ -12,7 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use self::words::{Deciding, Words};
-use super::decide::Decision;
+use super::decide::{Decision, Step};
 use super::facts::{Goal, Observed, Past};
 use super::outcome::{BarWords, Effect, Note, PeerWords};
 use super::record::AttemptRecord;
@@ -81,6 +81,7 @@ pub fn next(pass: &Pass<'_>) -> Next {
         status.device = Some(pass.device_mask.to_owned()).filter(|mask| !mask.is_empty());
         status.conditions = conditions(&words, &before, status.observed_generation, pass.now);
     }
+    notes.extend(found_note(pass));
     let requested = pass.object.annotations().get(RECONCILE_REQUESTED_AT_ANNOTATION);
     if !status.conditions.is_empty()
         && let Some(requested) = requested
@@ -169,6 +170,23 @@ fn return_note(words: &Words, before: &QosSessionStatus, now: Timestamp) -> Opti
             Some(Note { warning: false, reason: EventReason::Recovered.as_str(), action: "Create", note })
         }
     }
+}
+
+/// The Event of a session whose create was not answered, and that was found.
+fn found_note(pass: &Pass<'_>) -> Option<Note> {
+    let (warning, reason, action, note) = match (pass.effect, pass.decision.step) {
+        (Effect::None, Step::AdoptListed(_) | Step::AdoptEvent(_)) => {
+            (false, EventReason::Adopted, "Create", "the session whose create was not answered was found")
+        }
+        (Effect::ReleasedListed, _) => (
+            true,
+            EventReason::DuplicateReleased,
+            "Release",
+            "a session of this object that nothing recorded was found and released",
+        ),
+        _ => return None,
+    };
+    Some(Note { warning, reason: reason.as_str(), action, note: note.to_owned() })
 }
 
 fn conditions(words: &Words, before: &QosSessionStatus, generation: i64, now: Timestamp) -> Vec<Condition> {

@@ -31,13 +31,14 @@ pub fn router(admin: Admin) -> Router {
         .route("/settings", get(async |State(admin): State<Admin>| shown(&admin.settings())).post(change))
         .route("/faults", get(faults).post(add_faults).delete(clear_faults))
         .route("/tokens", post(tokens))
-        .route("/reset", post(reset));
+        .route("/reset", post(reset))
+        .merge(super::oauth::admin_routes());
     let unknown = async || refused(StatusCode::NOT_FOUND, "no such path; see GET /admin");
     let index = get(async || Json(json!({"paths": PATHS})));
     Router::new().route("/admin", index).nest("/admin", routes).fallback(unknown).with_state(admin)
 }
 
-const PATHS: [&str; 17] = [
+const PATHS: [&str; 20] = [
     "GET /admin/ledger[?format=line][&atEnd=true|false]",
     "GET /admin/sessions",
     "POST /admin/sessions/{id}/terminate",
@@ -53,6 +54,9 @@ const PATHS: [&str; 17] = [
     "POST /admin/faults [{operation?, what, times?, skip?, rate?, forSeconds?}]",
     "DELETE /admin/faults",
     "POST /admin/tokens {accept?: {token: client}, revoke?: [token], revokeAll?: bool}",
+    "GET /admin/authorizations",
+    "POST /admin/authorizations/approve {device?}",
+    "POST /admin/authorizations/deny {device?}",
     "POST /admin/reset",
     "GET /admin",
 ];
@@ -62,7 +66,7 @@ fn refused(status: StatusCode, error: &(impl ToString + ?Sized)) -> Response {
 }
 
 /// The body as a `T`, whatever its content type, so that a plain `curl -d` works.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Box<Response>> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Box<Response>> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| Box::new(refused(StatusCode::BAD_REQUEST, &error)))
 }
@@ -135,13 +139,18 @@ async fn advance(State(admin): State<Admin>, body: axum::body::Bytes) -> Respons
     }
 }
 
-/// Settings without those whose identifiers are personal.
+/// Settings without what is personal or secret: subscribers and other identifiers, the clients' secrets, the operator's tokens.
 fn shown(settings: &Settings) -> Response {
     let mut body = json!(settings);
     if let Some(fields) = body.as_object_mut() {
         for personal in ["subscribers", "devicesWithoutService", "restrictedProfiles"] {
             fields.remove(personal);
         }
+    }
+    if let Some(oauth) = body["oauth"].as_object_mut() {
+        oauth.remove("operatorTokens");
+        let clients = oauth.get_mut("clients").and_then(Value::as_array_mut).into_iter().flatten();
+        clients.filter_map(Value::as_object_mut).for_each(|client| drop(client.remove("secret")));
     }
     Json(body).into_response()
 }

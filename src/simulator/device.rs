@@ -137,7 +137,8 @@ pub struct SubscriberIpv4 {
 }
 
 impl Subscriber {
-    fn device(&self) -> Device {
+    /// The device that it is.
+    pub(super) fn device(&self) -> Device {
         let phone = self.phone_number.as_ref().map(|number| Identifier::phone(number.expose()));
         let nai = self.network_access_identifier.as_ref().map(|nai| Identifier::network_access(nai.expose()));
         let ipv6 = self.ipv6_address.as_ref().map(|address| Identifier::ipv6(*address.expose()));

@@ -28,6 +28,10 @@ pub enum Target {
     RetrieveSessions,
     /// `getQosProfiles` and `getQosProfile`
     Profiles,
+    /// CIBA's `/bc-authorize`
+    Authorize,
+    /// OAuth's `/token`
+    Token,
     /// `retrieveQoSProfiles`
     RetrieveProfiles,
 }
@@ -42,6 +46,8 @@ impl Target {
             Self::Extend => operation == Operation::Extend,
             Self::RetrieveSessions => operation == Operation::RetrieveSessions,
             Self::Profiles => operation == Operation::Profiles,
+            Self::Authorize => operation == Operation::Authorize,
+            Self::Token => operation == Operation::Token,
             Self::RetrieveProfiles => operation == Operation::RetrieveProfiles,
         }
     }

@@ -62,7 +62,7 @@ impl Selection {
 }
 
 impl Admin {
-    fn with<T>(&self, act: impl FnOnce(&mut Provider, Timestamp) -> T) -> T {
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Provider, Timestamp) -> T) -> T {
         let done = {
             let mut provider = self.api.provider.lock();
             let now = self.api.clock.now();
@@ -177,9 +177,12 @@ impl Admin {
         self.with(|provider, _| provider.tokens.revoke(&token))
     }
 
-    /// Accepts no token any more.
+    /// Accepts no token any more, also no refresh token.
     pub fn revoke_all_tokens(&self) {
-        self.with(|provider, _| provider.tokens.revoke_all());
+        self.with(|provider, _| {
+            provider.tokens.revoke_all();
+            provider.oauth.revoke_all();
+        });
     }
 
     /// What became of the notifications.

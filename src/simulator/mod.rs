@@ -5,7 +5,7 @@
 //! side by side ([`routes`]). It is held to the official documents, and shares no types with this project's own client.
 //!
 //! [`provider`] is pure: it does no input or output, and the time is an argument. [`server`] puts it on HTTP, with [`faults`] in
-//! between; [`handle`] (in the process) and [`admin`] (over HTTP) steer it.
+//! between, and [`oauth`] gives out its tokens; [`handle`] (in the process) and [`admin`] (over HTTP) steer it.
 
 pub mod admin;
 pub mod args;
@@ -18,6 +18,7 @@ pub mod generation;
 pub mod handle;
 pub mod ledger;
 mod mock;
+pub mod oauth;
 mod provider;
 pub mod requests;
 mod routes;
@@ -243,6 +244,11 @@ impl Simulator {
     /// The base URL of the profiles of `dialect`.
     pub fn profiles_url_in(&self, dialect: Dialect) -> String {
         format!("http://{}{}", self.address, routes::beside(dialect).1)
+    }
+
+    /// Where `/bc-authorize` and `/token` are, as Telefónica has them, without a `/` at its end.
+    pub fn oauth_url(&self) -> String {
+        format!("http://{}/apigateway", self.address)
     }
 
     /// Where the API listens.

@@ -15,6 +15,7 @@ use super::faults::Faults;
 use super::generation::Dialect;
 use super::ledger::{self, Entry, Leaked, Ledger, Outages};
 use super::mock;
+use super::oauth;
 use super::requests::{Number, Requests};
 use super::session::Session;
 use super::sessions::{Refused, Sessions, Viewer};
@@ -45,6 +46,27 @@ pub(super) struct Call {
     pub(super) json: bool,
     /// The body.
     pub(super) body: Private<Vec<u8>>,
+    /// What else there is of a call to an OAuth endpoint.
+    pub(super) oauth: Option<oauth::Request>,
+}
+
+impl Call {
+    /// A call to an OAuth endpoint. Its answers have a form of their own: `wire` is for what every call has.
+    pub(super) fn oauth(wire: &'static Wire, operation: Operation, request: oauth::Request, body: Vec<u8>) -> Self {
+        let (path, body, oauth) = (request.path.clone(), Private::new(body), Some(request));
+        Self {
+            wire,
+            path,
+            operation,
+            name: None,
+            query: BTreeMap::new(),
+            token: None,
+            correlator: None,
+            json: false,
+            body,
+            oauth,
+        }
+    }
 }
 
 /// An answer of the API.
@@ -78,6 +100,8 @@ pub(super) struct Provider {
     pub(super) faults: Faults,
     /// The log of requests.
     pub(super) requests: Requests,
+    /// What the OAuth endpoints remember.
+    pub(super) oauth: oauth::State,
     /// What clients that gave a callback are to be told, oldest first; the sender of notifications takes it (bounded).
     transitions: Vec<Transition>,
     sessions: Sessions,
@@ -98,6 +122,7 @@ impl Provider {
             tokens,
             faults: Faults::default(),
             requests: Requests::default(),
+            oauth: oauth::State::default(),
             transitions: Vec::new(),
             sessions: Sessions::default(),
             outages,
@@ -189,6 +214,11 @@ impl Provider {
 
     /// What the API does with `call` and answers to it; the provider must have been advanced to `now`.
     pub(super) fn perform(&mut self, call: &Call, now: Timestamp) -> Answer {
+        if let Some(request) = &call.oauth {
+            let Self { oauth, tokens, settings, .. } = self;
+            let (status, body) = oauth::perform(request, call.body.expose(), oauth, tokens, settings, now);
+            return Answer::of(status, Some(body), None);
+        }
         let done = self.admitted(call, now);
         self.collect();
         done.unwrap_or_else(|problem| {
@@ -209,7 +239,7 @@ impl Provider {
             Operation::RetrieveSessions => self.retrieve_sessions(call, &grant, now),
             Operation::Profiles => self.profiles(call),
             Operation::RetrieveProfiles => self.retrieve_profiles(call, &grant),
-            Operation::Unknown => Err(not_found("Session Id does not exist")),
+            Operation::Authorize | Operation::Token | Operation::Unknown => Err(not_found("Session Id does not exist")),
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) struct Mounts {
     sessions: String,
     profiles: String,
     /// The longest first.
-    mounts: Vec<Mount>,
+    all: Vec<Mount>,
 }
 
 /// A path within the API.
@@ -60,9 +60,9 @@ impl Mounts {
             [Some(Mount { base: sessions, dialect, sessions: true, profiles: one }), profiles].into_iter().flatten()
         };
         let beside = Dialect::all().flat_map(|dialect| both(beside(dialect), Some(dialect)));
-        let mut mounts: Vec<Mount> = both((sessions.clone(), profiles.clone()), None).chain(beside).collect();
-        mounts.sort_by_key(|mount| std::cmp::Reverse(mount.base.len()));
-        Self { sessions, profiles, mounts }
+        let mut all: Vec<Mount> = both((sessions.clone(), profiles.clone()), None).chain(beside).collect();
+        all.sort_by_key(|mount| std::cmp::Reverse(mount.base.len()));
+        Self { sessions, profiles, all }
     }
 
     /// The API's own base path for sessions.
@@ -77,7 +77,7 @@ impl Mounts {
 
     /// What is at `path`, if anything; `own` is what the API speaks now under its own base path.
     pub(super) fn find<'a>(&self, path: &'a str, own: Dialect) -> Option<Place<'a>> {
-        self.mounts.iter().find_map(|mount| {
+        self.all.iter().find_map(|mount| {
             let rest = path.strip_prefix(mount.base.as_str())?.strip_prefix('/')?;
             let wire = wire(mount.dialect.unwrap_or(own));
             // Up to 0.10 both are one API.

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::connection::Switch;
 use super::events::Events;
 use super::faults::{Effect, What};
+use super::oauth;
 use super::provider::{Answer, Call, Provider};
 use super::requests::{Number, Request};
 use super::routes::{Mounts, Route, route};
@@ -51,7 +52,8 @@ const CORRELATOR: HeaderName = HeaderName::from_static("x-correlator");
 
 /// Every path: those of the generations lead to the API, everything else is a gateway's 404.
 pub(super) fn router(api: Shared) -> Router {
-    Router::new().route("/{*path}", any(ask)).fallback(unknown).with_state(api)
+    let routes = Router::new().route("/{*path}", any(ask)).merge(oauth::routes());
+    routes.fallback(unknown).method_not_allowed_fallback(not_posted).with_state(api)
 }
 
 async fn ask(
@@ -76,8 +78,18 @@ async fn ask(
     let correlator = correlator.filter(|_| wire.correlator != Correlator::Unknown);
     let echo =
         correlator.as_deref().filter(|value| wire.correlator.takes(value)).and_then(|value| HeaderValue::from_str(value).ok());
-    let call =
-        Call { wire, path, operation, name, query, token: bearer(&headers), correlator, json, body: Private::new(body.to_vec()) };
+    let call = Call {
+        wire,
+        path,
+        operation,
+        name,
+        query,
+        token: bearer(&headers),
+        correlator,
+        json,
+        body: Private::new(body.to_vec()),
+        oauth: None,
+    };
     let mut response = answer(api, switch, call).await;
     if let Some(echo) = echo {
         response.headers_mut().insert(CORRELATOR, echo);
@@ -102,7 +114,7 @@ enum Reply {
     Cut,
 }
 
-async fn answer(api: Shared, switch: Switch, call: Call) -> Response {
+pub(super) async fn answer(api: Shared, switch: Switch, call: Call) -> Response {
     // A task of its own: a client that hangs up does not stop what the provider is doing.
     let reply = tokio::spawn(async move { api.reply(call).await }).await;
     match reply {
@@ -110,6 +122,11 @@ async fn answer(api: Shared, switch: Switch, call: Call) -> Response {
         // Also a task that died: better no answer than a wrong one.
         Ok(Reply::Cut) | Err(_) => match switch.cut().await {},
     }
+}
+
+/// The endpoints of OAuth take forms, by POST alone; of all other paths `ask` knows the methods.
+async fn not_posted(State(api): State<Shared>) -> Response {
+    wrong_method(&api, &[Method::POST])
 }
 
 async fn unknown(State(api): State<Shared>) -> Response {
@@ -183,7 +200,13 @@ impl Api {
                 }
                 let body = body.or_else(|| {
                     let settings = &self.provider.lock().settings;
-                    code.map(|code| wire.error_info(status, &code, "Injected fault", operation, settings))
+                    code.map(|code| {
+                        if operation.is_oauth() {
+                            oauth::injected(status, &code, settings)
+                        } else {
+                            wire.error_info(status, &code, "Injected fault", operation, settings)
+                        }
+                    })
                 });
                 self.done(number, operation, Some(status));
                 let body = body.map(|body| match body {
@@ -202,7 +225,9 @@ impl Api {
         provider.advance(now);
         let settings = &provider.settings;
         let off = settings.operations_off.get(&call.operation).and_then(|status| StatusCode::from_u16(*status).ok());
-        let instead = if settings.outage != Outage::None {
+        let instead = if settings.outage != Outage::None && call.operation.is_oauth() {
+            Some(gateway_page(StatusCode::SERVICE_UNAVAILABLE))
+        } else if settings.outage != Outage::None {
             let problem = Problem::new(Fault::Unavailable, "Service unavailable");
             let (status, body) = call.wire.problem(&problem, call.operation, settings);
             Some(json(status, Some(&body)))
@@ -252,7 +277,10 @@ impl Api {
             self.provider.lock().answered(id);
         }
         self.done(number, operation, Some(answer.status));
-        let body = answer.body.as_ref().map(|body| ("application/json", body.to_string()));
+        let body = answer.body.as_ref().map(|body| match body {
+            Value::String(page) if operation.is_oauth() => ("text/html; charset=utf-8", page.clone()),
+            body => ("application/json", body.to_string()),
+        });
         let location = answer.location.iter().map(|location| ("location".to_owned(), location.clone())).collect();
         Reply::Answer(response(answer.status, body, &location))
     }

@@ -17,11 +17,20 @@ pub use self::quirk::Quirk;
 use super::device::{Kind, Subscriber};
 use super::events;
 use super::generation::Generation;
+use super::oauth::settings::OauthSettings;
 use crate::private::Private;
+
+impl Operation {
+    /// Whether it is one of the OAuth endpoints, whose answers have forms of their own.
+    pub(super) const fn is_oauth(self) -> bool {
+        matches!(self, Self::Authorize | Self::Token)
+    }
+}
 
 /// All settings. The admin API shows and changes them under these names, in camelCase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, with a name in the admin API")]
 pub struct Settings {
     /// By which rules the provider behaves.
     pub mode: Mode,
@@ -103,6 +112,8 @@ pub struct Settings {
     pub outage: Outage,
     /// How long, in reachable time, a client has to ask for a session after its end before the running ledger calls it leaked.
     pub leak_grace_seconds: i64,
+    /// The OAuth endpoints.
+    pub oauth: OauthSettings,
     /// How notifications are sent; the whole is replaced.
     pub notifications: events::settings::Settings,
 }
@@ -155,6 +166,7 @@ impl Default for Settings {
             gateway_not_found: false,
             outage: Outage::None,
             leak_grace_seconds: 600,
+            oauth: OauthSettings::default(),
             notifications: events::settings::Settings::default(),
         }
     }
@@ -181,7 +193,12 @@ impl Settings {
     pub fn merged(&self, change: Value) -> Result<Self, Invalid> {
         let mut all = serde_json::to_value(self)?;
         match (all.as_object_mut(), change) {
-            (Some(fields), Value::Object(change)) => fields.extend(change),
+            (Some(fields), Value::Object(mut change)) => {
+                if let (Some(oauth), Some(change)) = (fields.get_mut("oauth"), change.remove("oauth")) {
+                    merge(oauth, change);
+                }
+                fields.extend(change);
+            }
             // Not an object: decoding it says what it is instead.
             (_, other) => all = other,
         }
@@ -233,10 +250,23 @@ impl Settings {
                 self.operations_off.values().all(|s| [404, 405, 501].contains(s)),
             ),
         ];
-        match rules.into_iter().find(|(_, _, holds)| !holds) {
-            Some((field, must, _)) => Err(Invalid::Range { field, must }),
+        let flaw = rules.into_iter().find(|(_, _, holds)| !holds).map(|(field, must, _)| (field, must));
+        match flaw.or_else(|| self.oauth.flaw()) {
+            Some((field, must)) => Err(Invalid::Range { field, must }),
             None => Ok(()),
         }
+    }
+}
+
+/// Replaces in `all` what `change` has, object by object.
+fn merge(all: &mut Value, change: Value) {
+    match (all, change) {
+        (Value::Object(all), Value::Object(change)) => {
+            for (name, value) in change {
+                merge(all.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (all, other) => *all = other,
     }
 }
 

@@ -238,7 +238,8 @@ async fn twenty_sessions_at_rest_cost_no_write_and_no_call_but_their_polls() {
     let versions = stage.versions().await;
     let writes = stage.all_writes();
     let creates = stage.calls(Operation::Create);
-    for _ in 0..15 {
+    // Each is polled once in 300 s, give or take a tenth.
+    for _ in 0..17 {
         stage.pass(20);
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
@@ -246,8 +247,8 @@ async fn twenty_sessions_at_rest_cost_no_write_and_no_call_but_their_polls() {
     assert_eq!(stage.versions().await, versions, "no resourceVersion moves");
     assert_eq!(stage.all_writes(), writes, "no write to qossessions");
     let polls = stage.calls(Operation::Get);
-    println!("20 sessions at rest for 300 s: 0 writes, {polls} polls");
-    assert!((10..=40).contains(&polls), "about one poll each: {polls}");
+    println!("20 sessions at rest for 340 s: 0 writes, {polls} polls");
+    assert!((20..=40).contains(&polls), "about one poll each: {polls}");
     assert_eq!([stage.calls(Operation::Create), stage.calls(Operation::Delete)], [creates, 0]);
     stage.finish().await;
 }

@@ -4,10 +4,12 @@
 #![cfg(test)]
 
 mod admission;
+mod auth;
 mod contract;
 mod crash;
 mod field;
 mod generated;
+mod generations;
 mod life;
 mod looks;
 mod notify;

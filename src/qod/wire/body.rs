@@ -226,12 +226,14 @@ fn address_list(addresses: &[String]) -> Result<Vec<String>, Fault> {
     if list.len() > 16 { refuse("ipAddresses takes at most 16 addresses: use a subnet") } else { Ok(list) }
 }
 
-/// An IPv4 address or subnet, as it was written: its host bits are kept.
-pub(super) fn ipv4_network(text: &str) -> Result<&str, Fault> {
-    if text.parse::<Ipv4Addr>().is_ok() || text.parse::<Ipv4Net>().is_ok() {
-        Ok(text)
-    } else {
-        Err(Fault::not_expressible(Field::ApplicationServer, "ipv4Address must be an IPv4 address or subnet"))
+/// An IPv4 address or subnet in the one form that all generations take; its host bits are kept.
+pub(super) fn ipv4_network(text: &str) -> Result<String, Fault> {
+    if let Ok(address) = text.parse::<Ipv4Addr>() {
+        return Ok(address.to_string());
+    }
+    match text.parse::<Ipv4Net>() {
+        Ok(network) => Ok(format!("{}/{}", network.addr(), network.prefix_len())),
+        Err(_) => Err(Fault::not_expressible(Field::ApplicationServer, "ipv4Address must be an IPv4 address or subnet")),
     }
 }
 

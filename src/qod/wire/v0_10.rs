@@ -72,10 +72,17 @@ mod tests {
     }
 
     #[test]
-    fn the_server_is_sent_as_it_was_written() {
-        let mut request = request();
-        request.application_server.ipv4_address = Some("198.51.100.10/24".into());
-        let body = create(&request, Flavour::default()).unwrap();
-        assert_eq!(body["applicationServer"], json!({"ipv4Address": "198.51.100.10/24"}));
+    fn the_server_keeps_its_host_bits_and_is_written_as_the_patterns_of_all_generations_want() {
+        for (v4, v6, sent4, sent6) in [
+            ("198.51.100.10/24", "2001:DB8:0:0::0010/48", "198.51.100.10/24", "2001:db8::10/48"),
+            ("198.51.100.10", "::ffff:198.51.100.10", "198.51.100.10", "::ffff:c633:640a"),
+            ("0.0.0.0/0", "::/0", "0.0.0.0/0", "::/0"),
+        ] {
+            let mut request = request();
+            request.application_server.ipv4_address = Some(v4.into());
+            request.application_server.ipv6_address = Some(v6.into());
+            let body = create(&request, Flavour::default()).unwrap();
+            assert_eq!(body["applicationServer"], json!({"ipv4Address": sent4, "ipv6Address": sent6}));
+        }
     }
 }

@@ -163,6 +163,7 @@ impl World {
             duration_seconds: 3600,
             hash: hash.text(),
             client: None,
+            sink: false,
             extends: self.observed.abilities.extends,
             earlier,
         };

@@ -330,6 +330,7 @@ fn sent(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
             }
         }
         Effect::NotCreated { fault: Some(fault), .. } => Told::Barred(reason(fault), fault.to_string()),
+        Effect::NotSent(fault) => Told::Barred(reason(fault), fault.to_string()),
         Effect::AdmissionDenied(message) => {
             Told::Barred(Reason::AdmissionDenied, format!("the API server refused the attempt record: {message}"))
         }
@@ -350,8 +351,10 @@ pub fn reason(fault: &Fault) -> Reason {
             Refusal::Credentials | Refusal::Permission => Reason::CredentialsRejected,
             Refusal::Quota => Reason::QuotaExceeded,
             Refusal::Callback | Refusal::State => Reason::ProviderError,
+            Refusal::Consent => Reason::ConsentDenied,
         },
         FaultClass::RateLimited => Reason::QuotaExceeded,
+        FaultClass::ConsentPending => Reason::ConsentPending,
         FaultClass::Conflict => Reason::DeviceBusy,
         FaultClass::Unavailable => Reason::ProviderUnreachable,
         FaultClass::Gone

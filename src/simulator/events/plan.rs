@@ -25,7 +25,8 @@ pub struct Counts {
     pub unanswered: u64,
     /// Lost by setting.
     pub lost: u64,
-    /// Not sent, since the client asked for no more (410), its token had expired (from 1.0 on), or there was no token to be had.
+    /// Not sent, since the client asked for no more (410), its token had expired (from 1.0 on), or it wants the provider to get a
+    /// token from it first (`PRIVATE_KEY_JWT`), which the simulator does not do.
     pub withheld: u64,
 }
 
@@ -97,7 +98,9 @@ impl Plan {
     /// expired (`sinkCredential`).
     pub(super) fn admits(&mut self, target: &NotifyTarget, now: Timestamp) -> bool {
         let expired = target.generation >= Generation::V1_0 && target.token_expires.is_some_and(|end| end <= now);
-        let admitted = !expired && !self.stopped.contains(&target.url);
+        // Without the token that it asks for, the client could only refuse it.
+        let tokenless = target.key.is_some() && target.token.is_none();
+        let admitted = !expired && !tokenless && !self.stopped.contains(&target.url);
         *if admitted { &mut self.counts.sent } else { &mut self.counts.withheld } += 1;
         admitted
     }
@@ -121,6 +124,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::simulator::settings::Flavour;
+    use crate::simulator::transition::PrivateKeyJwt;
 
     fn target(generation: Generation, token_expires: Option<&str>) -> NotifyTarget {
         NotifyTarget {
@@ -201,6 +205,14 @@ mod tests {
         plan.sent(&other, Sent::Answered(204));
         let expected = Counts { sent: 5, accepted: 1, refused: 4, withheld: 1, ..Counts::default() };
         assert_eq!(plan.counts, expected);
+    }
+
+    #[test]
+    fn a_client_that_wants_a_token_of_its_own_is_told_nothing_without_one() {
+        let mut plan = Plan::default();
+        let target = NotifyTarget { key: Some(PrivateKeyJwt::default()), ..target(Generation::V1_2, None) };
+        assert!(!plan.admits(&target, Timestamp::UNIX_EPOCH));
+        assert_eq!(plan.counts, Counts { withheld: 1, ..Counts::default() });
     }
 
     #[test]

@@ -15,10 +15,9 @@ pub(super) struct Identified {
     pub(super) picked: Option<Kind>,
 }
 
-/// The device that `sent`, the token, or both name; none: neither does.
-///
-/// `Identify` in the order of the checks: token and body agree, the identifiers are one device's, one of them can be used, the device
-/// is known, and the service is for it.
+/// The device that `sent`, the token, or both name; none: neither does. The checks, in this order: only one of them may name it, or both
+/// must agree; the identifiers are one device's; one of them can be used; the device is known; the service is for it. A mock is
+/// `lenient`: it knows every device and can use every identifier.
 pub(super) fn identify(
     wire: &Wire,
     sent: Option<&Sent>,

@@ -165,6 +165,10 @@ pub enum Operation {
     Profiles,
     /// `retrieveQoSProfiles`
     RetrieveProfiles,
+    /// CIBA's `/bc-authorize`
+    Authorize,
+    /// OAuth's `/token`
+    Token,
     /// A path or method that the API does not have.
     Unknown,
 }

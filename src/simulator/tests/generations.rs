@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::super::device::{Device, Identifier, Kind};
 use super::super::generation::{Dialect, Generation};
-use super::super::settings::{Flavour, Overlap, Profile, ProfileStatus, Settings};
+use super::super::settings::{Flavour, Mode, Overlap, Profile, ProfileStatus, Settings};
 use super::super::tokens::Grant;
 use super::{PHONE, Stage, Told, code, told};
 
@@ -367,6 +367,7 @@ async fn telefonicas_1_1_is_a_hybrid_of_both_worlds() {
     assert_eq!((code(&unknown), unknown.1.get("status")), ((400, "INVALID_ARGUMENT"), None), "a creation has no 404");
     let lookup = stage.list_at(at, json!({"device": {"phoneNumber": "+447700900999"}})).await;
     assert_eq!((code(&lookup), &lookup.1["status"]), ((404, "IDENTIFIER_NOT_FOUND"), &json!(404)));
+    assert_eq!(code(&stage.list_at(at, json!({})).await), (400, "INVALID_INPUT"), "MISSING_IDENTIFIER is not in their document");
     stage.become_("three-legged", of_device(PHONE));
     assert_eq!(code(&stage.order_at(at, json!({"device": null})).await), (400, "INVALID_ARGUMENT"), "the device is required");
     let webhook =
@@ -381,4 +382,22 @@ async fn telefonicas_1_1_is_a_hybrid_of_both_worlds() {
     assert_eq!((code(&inactive), &inactive.1["status"]), ((409, "QUALITY_ON_DEMAND.SESSION_EXTENSION_NOT_ALLOWED"), &json!(409)));
     let malformed = stage.at(at, Method::GET, "/sessions/x", None).await;
     assert_eq!((code(&malformed), malformed.1.get("status")), ((400, "INVALID_INPUT"), None));
+}
+
+#[tokio::test]
+async fn the_mocks_rules_hold_in_each_of_telefonicas_generations() {
+    for generation in [Generation::V0_8, Generation::V0_10, Generation::V1_1] {
+        let flavour = Flavour::Telefonica;
+        let stage = Stage::new(Settings { mode: Mode::Mock, generation, flavour, ..Settings::default() }).await;
+        let at = Dialect { generation, flavour };
+        assert_eq!(code(&stage.create(body(at, "+346666666669")).await), (409, "CONFLICT"), "{generation}");
+        let created = stage.create(body(at, "+346666666661")).await;
+        assert_eq!(created.0, 201, "{generation} {}", created.1);
+        assert_eq!(created.1.get("messages").is_some(), generation <= Generation::V0_10, "{generation} {}", created.1);
+        let never_created = Uuid::new_v4();
+        let (status, info) = stage.get(never_created).await;
+        let id = if generation == Generation::V0_8 { "id" } else { "sessionId" };
+        assert_eq!((status, &info[id]), (200, &json!(never_created)), "{generation} {info}");
+        assert_eq!(stage.delete(never_created).await.0, 204, "{generation}");
+    }
 }

@@ -72,6 +72,7 @@ pub(in crate::simulator) enum DurationForm {
 
 /// The form of requests.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a trait of its own that some document has")]
 pub(in crate::simulator) struct RequestForm {
     pub(super) names: Names,
     /// Whether a creation must name the device.

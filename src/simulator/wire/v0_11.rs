@@ -46,7 +46,7 @@ pub(super) fn scope(operation: Operation) -> Scope {
         Operation::Extend => Scope::Needed("quality-on-demand:sessions:update"),
         Operation::RetrieveSessions => Scope::Needed("quality-on-demand:sessions:retrieve-by-device"),
         Operation::Profiles | Operation::RetrieveProfiles => Scope::Needed("qos-profiles:read"),
-        Operation::Unknown => Scope::Free,
+        Operation::Authorize | Operation::Token | Operation::Unknown => Scope::Free,
     }
 }
 

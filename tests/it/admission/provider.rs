@@ -156,7 +156,21 @@ async fn scopes_and_names_of_secrets_are_in_their_own_form() {
         check(admitted(["qod", "dpv:RequestedServiceProvision#qod quality-on-demand:sessions:create"].map(scope))).await;
         check(admitted([scope(&"s".repeat(1024))])).await;
     }
+    for (way, operation, at) in [
+        ("clientCredentials", "createSession", "spec.auth.clientCredentials.operationScopes.createSession"),
+        ("ciba", "retrieveSessionsByDevice", "spec.auth.ciba.operationScopes.retrieveSessionsByDevice"),
+        ("jwtBearer", "retrieveQoSProfiles", "spec.auth.jwtBearer.operationScopes.retrieveQoSProfiles"),
+    ] {
+        let scope = |scope: &str| auth(way, json!({ "operationScopes": { operation: scope } }));
+        check(refused(at, "should match", ["a  b", " a", "a\"b"].map(scope))).await;
+        check(refused(at, "should", [scope("")])).await;
+        check(refused(at, "Too long: may not be more than 1024", [scope(&"s".repeat(1025))])).await;
+        check(admitted([scope("quality-on-demand:sessions:create"), auth(way, json!({ "operationScopes": {} }))])).await;
+    }
     let (longest, too_long) = ("n".repeat(253), "n".repeat(254));
+    let certificate = |name: &str| api(json!({"clientCertificateSecretRef": {"name": name}}));
+    check(refused("spec.api.clientCertificateSecretRef.name", NAME, ["Tls", "a_b"].map(certificate))).await;
+    check(admitted([certificate("provider-tls")])).await;
     let headers = |name: &str| api(json!({"extraHeadersSecretRef": {"name": name}}));
     let token = |name: &str, key: &str| auth("staticToken", json!({"tokenSecretRef": {"name": name, "key": key}}));
     let client = |name: &str| auth("jwtBearer", json!({"clientSecretRef": {"name": name}}));

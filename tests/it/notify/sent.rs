@@ -453,7 +453,8 @@ async fn a_creation_that_the_network_refuses_at_once_and_a_late_event_are_told_a
     let (nonce, id) = stage.create().await;
     stage.says(&nonce, id, &["UNAVAILABLE NETWORK_TERMINATED"]).await;
     let stage = Stage::new(Generation::V1_1, Settings::default()).await;
-    stage.admin.change(|settings| drop(settings.quirks.insert(simulator::Quirk::LateTerminationEvent))).await.unwrap();
+    let quirks = [simulator::Quirk::HttpSinks, simulator::Quirk::LateTerminationEvent].into();
+    stage.admin.change(|settings| settings.quirks = quirks).await.unwrap();
     let (nonce, id) = stage.create().await;
     stage.receiver.wait(&nonce, 1).await;
     stage.terminate(id);

@@ -50,7 +50,8 @@ impl Bench {
     pub(super) async fn run(&self, generation: &str, vector: &Value) -> Verdict {
         let known = generation.parse::<Generation>().ok();
         let problems = match (kind(vector), known) {
-            ("notification" | "token", _) => return Verdict::NotYetSupported,
+            ("notification", _) => crate::notify::run_notification_vector(vector).err().into_iter().collect(),
+            ("token", _) => crate::auth::run_token_vector(vector).await.err().into_iter().collect(),
             ("profile", Some(_)) if vector["input"].is_object() => pure_profile(vector),
             ("request", Some(generation)) => self.request(generation, vector).await,
             ("response" | "profile", Some(generation)) => self.responses(generation, vector).await,

@@ -142,3 +142,11 @@ pub(super) fn request_holds(outcome: &Value, expected: &Value) -> bool {
         && named
         && absent
 }
+
+#[test]
+fn a_header_of_a_vector_may_be_a_pattern() {
+    let sent = json!({"request": {"method": "GET", "path": "/sessions/1", "query": {}, "body": null, "headers": {"x-correlator": "a-1"}}});
+    let expected = |pattern: &str| json!({"request": {"method": "GET", "path": "/sessions/1", "headers": {"X-Correlator": {"pattern": pattern}}}});
+    assert!(request_holds(&sent, &expected("^[a-zA-Z0-9-]{0,55}$")));
+    assert!(!request_holds(&sent, &expected("^[0-9]+$")));
+}

@@ -30,7 +30,7 @@ fn text(value: &Value) -> Option<String> {
 
 /// The device that a vector names. What the model's types cannot hold is refused where a text becomes a value of the model, so
 /// before any request: that counts as not expressible.
-pub(super) fn device(value: &Value) -> Result<Device, Fault> {
+pub(crate) fn device(value: &Value) -> Result<Device, Fault> {
     let address = |value: &Value, why| match value.as_str() {
         None => Ok(None),
         Some(text) => {
@@ -145,6 +145,8 @@ pub(super) fn fault(fault: &Fault) -> Value {
         FaultClass::GatewayNotFound => "GatewayNotFound",
         FaultClass::Conflict => "Conflict",
         FaultClass::RateLimited => "RateLimited",
+        // Of tokens, not of answers: no vector names it.
+        FaultClass::ConsentPending => "ConsentPending",
         FaultClass::NotSupported => "NotSupported",
         FaultClass::Unavailable => "Unavailable",
         FaultClass::Ambiguous => "Ambiguous",
@@ -161,6 +163,7 @@ pub(super) fn fault(fault: &Fault) -> Value {
                 Reason::Credentials => ("credentials", None),
                 Reason::Permission => ("permission", None),
                 Reason::Quota => ("quota", None),
+                Reason::Consent => ("consent", None),
             };
             out["reason"] = reason.into();
             if let Some(flip) = flip {
@@ -220,7 +223,7 @@ pub(super) fn profile(profile: &QosProfile) -> Value {
 
 /// Whether `actual` holds what `expected` says, key by key; a key that `actual` does not have is a difference, so that no
 /// expectation is passed over.
-pub(super) fn holds(actual: &Value, expected: &Value) -> bool {
+pub(crate) fn holds(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
         (Value::Object(actual), Value::Object(expected)) => expected_holds(actual, expected),
         (Value::Array(actual), Value::Array(expected)) => {

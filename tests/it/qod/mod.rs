@@ -5,11 +5,11 @@
 
 mod bench;
 mod call;
-mod case;
+pub(crate) mod case;
 mod h2_server;
-mod log;
-mod raw_server;
-mod response;
+pub(crate) mod log;
+pub(crate) mod raw_server;
+pub(crate) mod response;
 mod tolerance;
 mod transport;
 mod vectors;

@@ -1,15 +1,16 @@
 //! An HTTP/1.1 server whose every byte a test decides.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// What the server does with a request that it has read.
 #[derive(Clone, Debug)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Sends these bytes and keeps the connection.
     Bytes(Vec<u8>),
     /// Sends these bytes and closes the connection.
@@ -24,37 +25,39 @@ pub(super) enum Reply {
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) method: String,
-    pub(super) target: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Seen {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
 #[derive(Debug)]
 struct State {
+    /// What the next requests get, one each; then `reply`.
+    script: VecDeque<Reply>,
     reply: Reply,
     seen: Vec<Seen>,
     connections: usize,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct RawServer {
+pub(crate) struct RawServer {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
 
 impl RawServer {
-    pub(super) async fn start(reply: Reply) -> Self {
+    pub(crate) async fn start(reply: Reply) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(Mutex::new(State { reply, seen: Vec::new(), connections: 0 }));
+        let state = Arc::new(Mutex::new(State { script: VecDeque::new(), reply, seen: Vec::new(), connections: 0 }));
         let server = Self { address, state: Arc::clone(&state) };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -65,20 +68,30 @@ impl RawServer {
         server
     }
 
-    pub(super) fn url(&self, scheme: &str, path: &str) -> url::Url {
+    pub(crate) fn url(&self, scheme: &str, path: &str) -> url::Url {
         format!("{scheme}://{}{path}", self.address).parse().unwrap()
     }
 
-    pub(super) fn reply_with(&self, reply: Reply) {
+    pub(crate) fn reply_with(&self, reply: Reply) {
         self.state.lock().unwrap().reply = reply;
     }
 
+    /// The next requests get these, one each, before the usual reply.
+    pub(crate) fn then(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.state.lock().unwrap().script.extend(replies);
+    }
+
+    /// How many requests there are since the last [`RawServer::take_seen`].
+    pub(crate) fn count(&self) -> usize {
+        self.state.lock().unwrap().seen.len()
+    }
+
     /// The requests since the last call.
-    pub(super) fn take_seen(&self) -> Vec<Seen> {
+    pub(crate) fn take_seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.state.lock().unwrap().seen)
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.state.lock().unwrap().connections
     }
 }
@@ -94,7 +107,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
         let reply = {
             let mut state = state.lock().unwrap();
             state.seen.push(seen);
-            state.reply.clone()
+            state.script.pop_front().unwrap_or_else(|| state.reply.clone())
         };
         match reply {
             Reply::Bytes(bytes) => stream.write_all(&bytes).await.unwrap(),
@@ -116,7 +129,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
 }
 
 /// The next request of the connection; none when it ends.
-async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
+pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Option<Seen> {
     let end = loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             break end;
@@ -139,7 +152,7 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
     Some(seen)
 }
 
-async fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
+async fn more(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Option<()> {
     match stream.read_buf(buffer).await {
         Ok(0) | Err(_) => None,
         Ok(_) => Some(()),
@@ -147,7 +160,7 @@ async fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
 }
 
 /// An answer's bytes, with the right `Content-Length` (204 has none).
-pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     use std::fmt::Write;
     let mut head = format!("HTTP/1.1 {status} Whatever\r\n");
     for (name, value) in headers {

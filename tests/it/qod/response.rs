@@ -21,18 +21,18 @@ fn body(response: &Value) -> String {
     }
 }
 
-pub(super) fn status(response: &Value) -> u16 {
+pub(crate) fn status(response: &Value) -> u16 {
     response["status"].as_u64().unwrap().try_into().unwrap()
 }
 
-pub(super) fn bytes(response: &Value) -> Vec<u8> {
+pub(crate) fn bytes(response: &Value) -> Vec<u8> {
     let headers = headers(response);
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     answer(status(response), &headers, &body(response))
 }
 
 /// Reads it without a client.
-pub(super) fn with_answer<T>(response: &Value, read: impl FnOnce(&Answer<'_>) -> T) -> T {
+pub(crate) fn with_answer<T>(response: &Value, read: impl FnOnce(&Answer<'_>) -> T) -> T {
     let mut map = HeaderMap::new();
     for (name, value) in headers(response) {
         map.insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());

@@ -17,6 +17,7 @@ pub(crate) struct OperatorProcess(Arc<Inner>);
 
 struct Inner {
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     folder: PathBuf,
     child: Mutex<Option<Child>>,
     starts: Mutex<u32>,
@@ -25,9 +26,19 @@ struct Inner {
 impl OperatorProcess {
     /// Not started yet. `folder`, which must exist, gets its kubeconfig and its log.
     pub(crate) fn new(folder: &Path, kubeconfig: &Value, arguments: Vec<String>) -> Self {
+        Self::with_environment(folder, kubeconfig, arguments, Vec::new())
+    }
+
+    /// The same, with these variables beside those of this process.
+    pub(crate) fn with_environment(
+        folder: &Path,
+        kubeconfig: &Value,
+        arguments: Vec<String>,
+        environment: Vec<(String, String)>,
+    ) -> Self {
         fs::write(folder.join("kubeconfig"), kubeconfig.to_string()).unwrap();
-        let inner = Inner { arguments, folder: folder.to_owned(), child: Mutex::default(), starts: Mutex::default() };
-        Self(Arc::new(inner))
+        let (child, starts) = Default::default();
+        Self(Arc::new(Inner { arguments, environment, folder: folder.to_owned(), child, starts }))
     }
 
     /// Starts it (again).
@@ -86,6 +97,7 @@ impl Inner {
             Command::new(program)
         };
         command.args(&self.arguments).env("KUBECONFIG", self.folder.join("kubeconfig")).current_dir(&self.folder);
+        command.envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         spawned_by_lasting_thread(command)
     }

@@ -8,11 +8,12 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::jiff::SignedDuration;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt as _};
-use qos_operator::api::{QosProvider, QosSession};
+use qos_operator::api::{QosProvider, QosProviderStatus, QosSession};
 use qos_operator::clock::Clock;
 use qos_operator::operator::{self, Operator, Settings};
 use qos_operator::session;
 use qos_operator::session::facts::Margins;
+use qos_operator::simulator::generation::Generation;
 use qos_operator::simulator::settings::Operation;
 use qos_operator::simulator::{Admin, Simulator};
 use serde_json::{Value, json};
@@ -35,6 +36,8 @@ pub(crate) struct Stage {
     simulator: Option<Simulator>,
     operator: Option<Operator>,
     pub(crate) margins: Margins,
+    /// Where notifications go, if anywhere.
+    pub(crate) callback: Option<url::Url>,
 }
 
 /// The margins of the protocol as the flags have them by default.
@@ -57,6 +60,24 @@ impl Stage {
         Self::on(cluster().await, prefix).await
     }
 
+    /// Namespace, simulator, and a provider of that generation with its Secret; no operator yet. Creates carry a callback URL, which
+    /// leads nowhere.
+    pub(crate) async fn of_generation(prefix: &str, generation: Generation, version: &str) -> Self {
+        let mut stage = Self::bare(prefix).await;
+        stage.callback = Some("https://qos.example.com/notify".parse().unwrap());
+        stage.secret(TOKEN).await;
+        let simulator = stage.simulator.as_ref().unwrap();
+        let (base, profiles) = (simulator.url_of(generation), simulator.profiles_url_of(generation));
+        stage.provider(json!({ "api": { "version": version, "baseURL": base, "profilesURL": profiles } })).await;
+        stage
+    }
+
+    /// The provider's status.
+    pub(crate) async fn provider_status(&self) -> QosProviderStatus {
+        let providers: Api<QosProvider> = Api::all(self.client.clone());
+        providers.get(self.provider_name()).await.unwrap().status.unwrap_or_default()
+    }
+
     /// The same on another cluster than the one that the tests share.
     pub(crate) async fn on(cluster: &'static Cluster, prefix: &str) -> Self {
         let clock = Clock::system();
@@ -70,6 +91,7 @@ impl Stage {
             simulator: Some(simulator),
             operator: None,
             margins: margins(),
+            callback: None,
         }
     }
 
@@ -93,6 +115,7 @@ impl Stage {
             },
             concurrency: 16,
             profile_refresh: SignedDuration::from_mins(10),
+            callback: self.callback.clone(),
             margins: self.margins,
         };
         // Its own client: one that repeats nothing.

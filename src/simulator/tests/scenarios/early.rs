@@ -30,7 +30,7 @@ impl World {
             all["webhook"] = json!({"notificationUrl": SINK, "notificationAuthToken": SINK_TOKEN});
         }
         for body in [least.clone(), all] {
-            let told = self.send(&self.ask(Method::POST, url.clone(), Some(body.clone()))).await;
+            let told = self.send(&World::ask(Method::POST, url.clone(), Some(body.clone()))).await;
             let info = told.body;
             assert_eq!(told.status, 201, "{} {info}", self.generation);
             assert_eq!(info.get("qosStatus").is_some(), !first, "{info}");
@@ -42,25 +42,25 @@ impl World {
             let span = info["expiresAt"].as_i64().unwrap() - info["startedAt"].as_i64().unwrap();
             assert_eq!(span, body.get("duration").map_or(86_400, |duration| duration.as_i64().unwrap()));
             let one = format!("{url}/{}", info[id].as_str().unwrap());
-            let got = self.send(&self.ask(Method::GET, one.clone(), None)).await;
+            let got = self.send(&World::ask(Method::GET, one.clone(), None)).await;
             assert_eq!((got.status, got.body), (200, info));
             assert!(got.correlator.is_none(), "x-correlator came with 0.11");
-            assert_eq!(self.send(&self.ask(Method::DELETE, one.clone(), None)).await.status, 204);
-            assert_eq!(self.send(&self.ask(Method::GET, one, None)).await.status, 404);
+            assert_eq!(self.send(&World::ask(Method::DELETE, one.clone(), None)).await.status, 204);
+            assert_eq!(self.send(&World::ask(Method::GET, one, None)).await.status, 404);
         }
         let gone = format!("{url}/{}", Uuid::new_v4());
-        let told = self.send(&self.ask(Method::DELETE, gone, None)).await;
+        let told = self.send(&World::ask(Method::DELETE, gone, None)).await;
         assert_eq!((told.status, &told.body["code"]), (404, &json!("NOT_FOUND")));
-        let malformed = self.send(&self.ask(Method::GET, format!("{url}/not-a-uuid"), None)).await;
+        let malformed = self.send(&World::ask(Method::GET, format!("{url}/not-a-uuid"), None)).await;
         assert_eq!(malformed.status, if self.generation == Generation::V0_10 { 400 } else { 404 });
         let mut wrong = least;
         wrong[device] = json!({});
-        let told = self.send(&self.ask(Method::POST, url.clone(), Some(wrong))).await;
+        let told = self.send(&World::ask(Method::POST, url.clone(), Some(wrong))).await;
         assert_eq!((told.status, &told.body["code"]), (400, &json!(if first { "INVALID_INPUT" } else { "INVALID_ARGUMENT" })));
         assert_eq!(told.body.get("status").is_some(), !first);
         let fault = Fault::once(Target::Create, Fault::status(500, "INTERNAL"));
         self.admin.add_fault(fault).unwrap();
-        let told = self.send(&self.ask(Method::POST, url, Some(json!({})))).await;
+        let told = self.send(&World::ask(Method::POST, url, Some(json!({})))).await;
         assert_eq!((told.status, &told.body["code"]), (500, &json!("INTERNAL")));
     }
 }

@@ -154,11 +154,10 @@ pub(super) fn meaning(generation: Generation, feature: &str, suffix: &str) -> Op
         ("extend", "02") => Some(S::BeyondMaximum),
         ("extend" | "retrieveSessions" | "retrieveQoSProfiles", "400.1") => Some(S::Schema),
         ("extend", "400.3") | ("retrieveSessions" | "retrieveQoSProfiles", "400.2") => Some(S::NoBody),
-        ("extend", "400.4") => Some(S::EmptyBody),
         ("extend", "409.1") => Some(S::NotAvailable),
         ("retrieveSessions", "02") => Some(S::NoSessions),
         ("retrieveSessions" | "retrieveQoSProfiles" | "getQosProfile", "400.3") if last => Some(S::Correlator),
-        ("retrieveSessions", "400.3") => Some(S::EmptyBody),
+        ("extend", "400.4") | ("retrieveSessions", "400.3") => Some(S::EmptyBody),
         // The text of r1.3's 400.4 to 400.6 was not at hand: read as createSession's scenarios for a device.
         ("retrieveSessions", "400.4") => Some(S::EmptyDevice),
         ("retrieveSessions", "400.5") | ("retrieveQoSProfiles", "400.3") => Some(S::MalformedDevice),

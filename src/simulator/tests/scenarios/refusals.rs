@@ -11,6 +11,7 @@ use super::steps::{Ask, PHONE, UNSERVED, Verdict, World};
 
 impl World {
     /// Plays one of them.
+    #[expect(clippy::too_many_lines, reason = "an arm for each scenario")]
     pub(super) async fn refusal(&self, feature: &str, scenario: Scenario, ask: Ask, id: &str) -> Verdict {
         let first = self.generation == Generation::V0_11;
         let later = |early: &'static str, later: &'static str| if first { early } else { later };
@@ -38,7 +39,7 @@ impl World {
                 let code = later("DEVICE_NOT_FOUND", "IDENTIFIER_NOT_FOUND");
                 self.refused(&device(json!({"phoneNumber": "+447700900999"})), 404, &[code]).await
             }
-            Scenario::UnnecessaryDevice => self.refused(&ask.as_of("three-legged"), 422, &["UNNECESSARY_IDENTIFIER"]).await,
+            Scenario::UnnecessaryDevice => self.refused(&ask.by("three-legged"), 422, &["UNNECESSARY_IDENTIFIER"]).await,
             Scenario::MissingDevice => {
                 let code = later("UNIDENTIFIABLE_DEVICE", "MISSING_IDENTIFIER");
                 self.refused(&ask.with(json!({"device": null})), 422, &[code]).await
@@ -59,7 +60,7 @@ impl World {
                 let two = json!({"phoneNumber": PHONE, "ipv4Address": {"publicAddress": "203.0.113.7", "publicPort": 59765}});
                 self.refused(&device(two), 422, &[later("DEVICE_IDENTIFIERS_MISMATCH", "IDENTIFIER_MISMATCH")]).await
             }
-            Scenario::TokenContext => self.refused(&ask.as_of("of-other-device"), 403, &["INVALID_TOKEN_CONTEXT"]).await,
+            Scenario::TokenContext => self.refused(&ask.by("of-other-device"), 403, &["INVALID_TOKEN_CONTEXT"]).await,
             Scenario::Schema => {
                 let wrong = match feature {
                     "createSession" => json!({"qosProfile": "?"}),
@@ -142,12 +143,12 @@ impl World {
                 self.refused(&with_url(&|url| url.replace("QOS_E", &"Q".repeat(257))), 400, &bad).await
             }
             Scenario::NoToken => self.refused(&Ask { token: None, ..ask }, 401, &["UNAUTHENTICATED"]).await,
-            Scenario::ExpiredToken => self.refused(&ask.as_of("expired"), 401, &["UNAUTHENTICATED"]).await,
-            Scenario::WrongToken => self.refused(&ask.as_of("never-given-out"), 401, &["UNAUTHENTICATED"]).await,
-            Scenario::NoScope => self.refused(&ask.as_of("without-scope"), 403, &["PERMISSION_DENIED"]).await,
+            Scenario::ExpiredToken => self.refused(&ask.by("expired"), 401, &["UNAUTHENTICATED"]).await,
+            Scenario::WrongToken => self.refused(&ask.by("never-given-out"), 401, &["UNAUTHENTICATED"]).await,
+            Scenario::NoScope => self.refused(&ask.by("without-scope"), 403, &["PERMISSION_DENIED"]).await,
             Scenario::ForeignSession => {
-                self.refused(&ask.clone().as_of("other-client"), 403, &["PERMISSION_DENIED"]).await?;
-                self.refused(&ask.as_of("of-other-device"), 403, &["PERMISSION_DENIED"]).await
+                self.refused(&ask.clone().by("other-client"), 403, &["PERMISSION_DENIED"]).await?;
+                self.refused(&ask.by("of-other-device"), 403, &["PERMISSION_DENIED"]).await
             }
             Scenario::NotFound if feature == "getQosProfile" => {
                 self.refused(&with_url(&|url| url.replace("QOS_E", "NONE")), 404, &["NOT_FOUND"]).await

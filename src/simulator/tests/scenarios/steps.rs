@@ -55,7 +55,7 @@ impl Ask {
         self
     }
 
-    pub(super) fn as_of(mut self, token: &'static str) -> Self {
+    pub(super) fn by(mut self, token: &'static str) -> Self {
         self.token = Some(token);
         self
     }
@@ -127,7 +127,7 @@ impl World {
         Self { generation, simulator, admin, http }
     }
 
-    fn order(&self) -> Value {
+    fn order() -> Value {
         json!({
             "device": {"phoneNumber": PHONE},
             "applicationServer": {"ipv4Address": "198.51.100.0/24", "ipv6Address": "2001:db8:1::/64"},
@@ -148,7 +148,7 @@ impl World {
         })
     }
 
-    pub(super) fn ask(&self, method: Method, url: String, body: Option<Value>) -> Ask {
+    pub(super) fn ask(method: Method, url: String, body: Option<Value>) -> Ask {
         Ask { method, url, body, token: Some("two-legged"), correlator: CORRELATOR }
     }
 
@@ -157,16 +157,16 @@ impl World {
         let (sessions, profiles) = (self.simulator.url_of(self.generation), self.simulator.profiles_url_of(self.generation));
         let device = json!({"device": {"phoneNumber": PHONE}});
         match feature {
-            "createSession" => self.ask(Method::POST, format!("{sessions}/sessions"), Some(self.order())),
-            "getSession" => self.ask(Method::GET, format!("{sessions}/sessions/{id}"), None),
-            "deleteSession" => self.ask(Method::DELETE, format!("{sessions}/sessions/{id}"), None),
+            "createSession" => World::ask(Method::POST, format!("{sessions}/sessions"), Some(World::order())),
+            "getSession" => World::ask(Method::GET, format!("{sessions}/sessions/{id}"), None),
+            "deleteSession" => World::ask(Method::DELETE, format!("{sessions}/sessions/{id}"), None),
             "extend" => {
                 let body = json!({"requestedAdditionalDuration": 1800});
-                self.ask(Method::POST, format!("{sessions}/sessions/{id}/extend"), Some(body))
+                World::ask(Method::POST, format!("{sessions}/sessions/{id}/extend"), Some(body))
             }
-            "retrieveSessions" => self.ask(Method::POST, format!("{sessions}/retrieve-sessions"), Some(device)),
-            "getQosProfile" => self.ask(Method::GET, format!("{profiles}/qos-profiles/QOS_E"), None),
-            "retrieveQoSProfiles" => self.ask(Method::POST, format!("{profiles}/retrieve-qos-profiles"), Some(device)),
+            "retrieveSessions" => World::ask(Method::POST, format!("{sessions}/retrieve-sessions"), Some(device)),
+            "getQosProfile" => World::ask(Method::GET, format!("{profiles}/qos-profiles/QOS_E"), None),
+            "retrieveQoSProfiles" => World::ask(Method::POST, format!("{profiles}/retrieve-qos-profiles"), Some(device)),
             other => panic!("no such feature: {other}"),
         }
     }
@@ -261,7 +261,7 @@ impl World {
             Scenario::Success => self.generic(feature, ask).await,
             Scenario::Event => self.event(ask).await,
             Scenario::ThreeLegged => {
-                let ask = ask.clone().as_of("three-legged").with(json!({"device": null}));
+                let ask = ask.clone().by("three-legged").with(json!({"device": null}));
                 self.done(&ask, 201).await.and_then(|info| self.told_of(&info, ask.body.as_ref().unwrap()))
             }
             Scenario::ServerSubnets => self.done(ask, 201).await.map(drop),
@@ -292,7 +292,7 @@ impl World {
     }
 
     async fn generic(&self, feature: &str, ask: &Ask) -> Verdict {
-        let order = self.order();
+        let order = World::order();
         match feature {
             "createSession" => {
                 self.told_of(&self.done(ask, 201).await?, &order)?;
@@ -312,7 +312,7 @@ impl World {
             }
             "retrieveSessions" => {
                 let (id, _) = self.session().await;
-                let other = self.request("createSession", "").as_of("other-client");
+                let other = self.request("createSession", "").by("other-client");
                 let elsewhere = other.with(json!({"applicationServer": {"ipv4Address": "192.0.2.1"}}));
                 self.done(&elsewhere, 201).await?;
                 let list = self.done(ask, 200).await?;
@@ -333,7 +333,7 @@ impl World {
     /// The event itself is the sender's; here it must be due, with the address and the token to send it to.
     async fn event(&self, ask: &Ask) -> Verdict {
         let ask = ask.clone().with(json!({"sinkCredential": World::credential()}));
-        self.told_of(&self.done(&ask, 201).await?, &self.order())?;
+        self.told_of(&self.done(&ask, 201).await?, &World::order())?;
         check(self.due() == [(EventStatus::Available, None)], || format!("{:?}", self.due()))?;
         let target = self.admin.sessions()[0].order.notify.clone().ok_or("no target")?;
         let right = target.url.expose() == SINK && target.token.is_some_and(|token| token.expose() == SINK_TOKEN);

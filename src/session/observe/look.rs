@@ -1,0 +1,138 @@
+//! The read of the provider that the decision rests on, at most one.
+
+use super::Observation;
+use crate::api::QosSession;
+use crate::qod::{AccessToken, Client, Fault, FaultClass, Field, Operation, SessionId, SessionInfo, SessionList};
+use crate::session::context::Context;
+use crate::session::facts::{Got, Listed, Look, Read};
+use crate::session::sink::{self, ObjectKey};
+use crate::session::{bounds, decide, desired, past};
+
+/// A 200 whose fields are not ours says nothing about our session.
+const FOREIGN: Fault =
+    Fault { class: FaultClass::Unparseable, status: Some(200), code: None, retry_after: None, generation: None };
+
+impl Observation {
+    pub(super) async fn look(&mut self, context: &Context, object: &QosSession) {
+        match decide::due_read(&self.goal, &self.past, &self.observed, false, self.now) {
+            Read::Held => self.look_at_held(context, object).await,
+            Read::List => self.look_at_list(context, object).await,
+            Read::None | Read::OfEvent => {}
+        }
+    }
+
+    /// GET of the recorded session.
+    async fn look_at_held(&mut self, context: &Context, object: &QosSession) {
+        let id = object.status.as_ref().and_then(|status| status.session_id.as_deref()).map(SessionId::new);
+        let Some((home, id)) = self.home.clone().zip(id) else { return };
+        let subject = self.home_subject(context, object).await;
+        let get = |client: Client, token: AccessToken| {
+            let id = id.clone();
+            async move { client.get_session(&token, &id).await }
+        };
+        let answer = home.call(subject.as_ref(), Operation::GetSession, get).await.map(|info| home.understood(info));
+        let answer = answer.and_then(|info| if self.is_ours(object, &id, &info) { Ok(info) } else { Err(FOREIGN) });
+        let (now, jitter) = (context.clock.now(), context.jitter());
+        context.memories.with(&self.key.uid, |remembered| {
+            remembered.looked(answer.as_ref(), self.periods, now, jitter);
+            self.observed.memory = remembered.memory;
+        });
+        self.observed.look = Look::Held(match &answer {
+            Ok(info) => Got::Session(past::said(info)),
+            // Only the client that made it is told whether it is there.
+            Err(fault) if fault.class == FaultClass::Gone && !self.other_client => Got::Gone,
+            Err(fault) if fault.class == FaultClass::NotSupported => Got::NotSupported,
+            Err(_) => Got::Error,
+        });
+        // `self.now` stays at the time before the look: what the look shows is not newer than that.
+        match answer {
+            Ok(info) => self.found = Some(info),
+            Err(fault) => self.look_fault = Some(fault).filter(|_| self.observed.look != Look::Held(Got::Gone)),
+        }
+    }
+
+    /// The list of the sessions of the device: the recorded one's while a send is open, the spec's at first sight.
+    async fn look_at_list(&mut self, context: &Context, object: &QosSession) {
+        let answer = self.list(context, object).await;
+        let (now, jitter) = (context.clock.now(), context.jitter());
+        let listed = match answer {
+            Ok(list) => {
+                self.listed = list.sessions;
+                // A list that is cut, or holds what cannot be read, shows what is there and not what is missing. Another client's
+                // sessions are in no list of ours.
+                let listed = self.sort(context, object);
+                let whole = list.complete && !self.other_client;
+                Some(listed).filter(|listed| whole || listed.own.is_some() || listed.other_own.is_some())
+            }
+            Err(fault) => {
+                self.look_fault = Some(fault);
+                None
+            }
+        };
+        self.found = listed.and_then(|listed| listed.own.or(listed.other_own)).and_then(|index| self.listed.get(index)).cloned();
+        let open = bounds::open(&self.past, self.now);
+        let settles = listed.is_some_and(|listed| {
+            let ours = listed.own.is_some() || listed.other_own.is_some();
+            let blocked = listed.flow && !self.observed.abilities.sink;
+            ours || open.is_none_or(|attempt| self.now > attempt.lands_by && !blocked)
+        });
+        context.memories.with(&self.key.uid, |remembered| {
+            remembered.listed(settles, self.look_fault.as_ref(), now, jitter);
+            self.observed.memory = remembered.memory;
+        });
+        self.observed.look = Look::List(listed);
+    }
+
+    async fn list(&self, context: &Context, object: &QosSession) -> Result<SessionList, Fault> {
+        let open = bounds::open(&self.past, self.now).is_some();
+        let provider = if open { &self.home } else { &self.provider };
+        let Some(provider) = provider.clone() else { return Err(Fault::new(FaultClass::Unavailable)) };
+        let (spec, number, subject) = if open {
+            let number = self.home_number(context, object).await;
+            (self.recorded_device(object), number, self.home_subject(context, object).await)
+        } else {
+            (&object.spec.device, self.number.as_ref(), self.subject(object))
+        };
+        let unnamed = spec.phone_number_from.is_some() && number.is_none();
+        let device = desired::device(spec, number).ok().filter(|_| !unnamed);
+        let device =
+            device.ok_or_else(|| Fault::not_expressible(Field::Device, "its Secret no longer names the one that was sent"));
+        let device = if provider.sends_device() { Some(device?) } else { None };
+        let ask = |client: Client, token: AccessToken| {
+            let device = device.clone();
+            async move { client.retrieve_sessions(&token, device.as_ref()).await }
+        };
+        let mut list = provider.call(subject.as_ref(), Operation::RetrieveSessions, ask).await?;
+        list.sessions = list.sessions.into_iter().map(|info| provider.understood(info)).collect();
+        Ok(list)
+    }
+
+    /// Which of the listed sessions are this object's, by their callback URL alone: the fields of a flow are no proof of whose it is.
+    fn sort(&self, context: &Context, object: &QosSession) -> Listed {
+        let ours = ObjectKey::of(&context.operator_key, &self.key.uid);
+        let open = bounds::open(&self.past, self.now);
+        let marks: Vec<_> = self.listed.iter().map(|info| info.callback.as_ref().and_then(sink::read)).collect();
+        let is_own = |mark: &Option<sink::Mark>| mark.as_ref().is_some_and(|mark| mark.object == ours);
+        let of_open = |mark: &Option<sink::Mark>| {
+            is_own(mark) && open.is_some_and(|attempt| mark.as_ref().is_some_and(|mark| mark.nonce == attempt.nonce))
+        };
+        let own = marks.iter().position(of_open);
+        let other_own = marks.iter().position(|mark| is_own(mark) && !of_open(mark));
+        let request = desired::request(object, self.number.as_ref(), 1).ok();
+        let matches = |info: &SessionInfo| request.as_ref().is_some_and(|request| info.flow_matches(&request.flow()));
+        let overlaps = |info: &SessionInfo| request.as_ref().is_none_or(|request| info.may_overlap(&request.flow()));
+        Listed {
+            own,
+            other_own,
+            own_matches: other_own.and_then(|index| self.listed.get(index)).is_some_and(matches),
+            flow: self.listed.iter().any(overlaps),
+        }
+    }
+
+    /// A provider's mock answers any id: the id, and while the spec is what was sent, the fields must be ours.
+    fn is_ours(&self, object: &QosSession, id: &SessionId, info: &SessionInfo) -> bool {
+        let same_request = self.past.held.is_some_and(|held| held.hash.is_some() && held.hash == self.goal.hash);
+        let request = same_request.then(|| desired::request(object, self.number.as_ref(), 1).ok()).flatten();
+        info.session_id == *id && request.is_none_or(|request| info.flow_matches(&request.flow()))
+    }
+}

@@ -439,6 +439,10 @@ impl Script {
             for body in [json!({}), json!({"device": device}), json!({"name": "QOS_E"}), json!({"status": "INACTIVE"})] {
                 assert_eq!(self.post("/retrieve-qos-profiles", &body).await.0, 200, "{body}");
             }
+            if [Generation::V0_11, Generation::V1_0].contains(&self.generation()) {
+                let five = json!({"phoneNumber": SUBJECT, "a": 1, "b": 2, "c": 3, "d": 4});
+                assert_eq!(self.post("/retrieve-qos-profiles", &json!({"device": five})).await.0, 400, "maxProperties");
+            }
             for body in [json!({"name": "a"}), json!({"status": "none"}), json!({"name": 5})] {
                 assert_eq!(self.post("/retrieve-qos-profiles", &body).await.0, 400, "{body}");
             }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::divergence::Side;
 use super::proxy::{Proxy, Requests};
-use super::simulator::Script;
+use super::script::Script;
 use super::specs::FORMS;
 use super::tally::Summary;
 

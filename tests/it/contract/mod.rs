@@ -12,6 +12,7 @@ mod inputs;
 mod proxy;
 mod schema;
 mod schema_tests;
+mod script;
 mod simulator;
 mod specs;
 mod tally;

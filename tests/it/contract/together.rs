@@ -8,7 +8,7 @@ use super::client::{fits, settings};
 use super::divergence::Side;
 use super::inputs;
 use super::proxy::Requests;
-use super::simulator::Script;
+use super::script::Script;
 use super::specs::FORMS;
 use super::tally::Summary;
 

@@ -16,6 +16,7 @@ fn status(object: &QosSession) -> QosSessionStatus {
 }
 
 /// What a generation has, as far as a life shows it.
+#[expect(clippy::struct_excessive_bools, reason = "a row of a table")]
 struct Row {
     generation: Generation,
     version: &'static str,

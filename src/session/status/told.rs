@@ -329,8 +329,7 @@ fn sent(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
                 _ => Told::BusyElsewhere,
             }
         }
-        Effect::NotCreated { fault: Some(fault), .. } => Told::Barred(reason(fault), fault.to_string()),
-        Effect::NotSent(fault) => Told::Barred(reason(fault), fault.to_string()),
+        Effect::NotCreated { fault: Some(fault), .. } | Effect::NotSent(fault) => Told::Barred(reason(fault), fault.to_string()),
         Effect::AdmissionDenied(message) => {
             Told::Barred(Reason::AdmissionDenied, format!("the API server refused the attempt record: {message}"))
         }

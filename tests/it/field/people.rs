@@ -72,8 +72,10 @@ async fn a_duration_outside_the_profile_is_refused_before_the_call_and_tried_whe
     assert_eq!(condition(&object, "Stalled").0, "True");
     assert_eq!(stage.calls(Operation::Create), 0);
     stage.admin.change(|settings| settings.profiles = vec![profile(10)]).await.unwrap();
+    // It runs for 30 s only: by the time that anybody looks it may be over.
     stage.let_pass(700, 100).await;
-    stage.until("camera-12", "tried again", |object| status(object).session_id.is_some()).await;
+    stage.until("camera-12", "tried again", |object| status(object).run_started_at.is_some()).await;
+    assert_eq!(stage.calls(Operation::Create), 1);
     stage.finish().await;
 }
 

@@ -17,13 +17,6 @@ use super::log::CapturedLog;
 use super::raw_server::{RawServer, Reply, answer};
 use super::{case, response};
 
-/// What became of a vector.
-pub(super) enum Verdict {
-    Passed,
-    NotYetSupported,
-    Failed(String),
-}
-
 /// What all vectors share: a server whose next answer is set, and the log.
 pub(super) struct Bench {
     server: RawServer,
@@ -46,8 +39,8 @@ impl Bench {
         Self { server, h2, clients, log, looked_through: Cell::new(0), _guard: guard }
     }
 
-    /// The one place where kinds are told apart.
-    pub(super) async fn run(&self, generation: &str, vector: &Value) -> Verdict {
+    /// The one place where kinds are told apart. An error says in what the vector fails.
+    pub(super) async fn run(&self, generation: &str, vector: &Value) -> Result<(), String> {
         let known = generation.parse::<Generation>().ok();
         let problems = match (kind(vector), known) {
             ("notification", _) => crate::notify::run_notification_vector(vector).err().into_iter().collect(),
@@ -58,7 +51,7 @@ impl Bench {
             ("recovery", Some(generation)) => self.recovery(generation, vector).await,
             (other, _) => vec![format!("there is no kind {other}, or no generation {generation}")],
         };
-        if problems.is_empty() { Verdict::Passed } else { Verdict::Failed(problems.join("; ")) }
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
     }
 
     async fn request(&self, generation: Generation, vector: &Value) -> Vec<String> {

@@ -154,7 +154,9 @@ async fn from_1_0_on_the_token_names_the_device_and_needs_the_scope_of_the_opera
     let create = async |scope: &str, device: Option<&Value>| {
         let answer = office.poll(&office.ask(scope).await).await;
         let mut order = order.clone();
-        device.into_iter().for_each(|device| order["device"] = device.clone());
+        if let Some(device) = device {
+            order["device"] = device.clone();
+        }
         let url = format!("{}/sessions", office.simulator.url());
         let (status, body) =
             told(office.http.post(url).bearer_auth(answer.1["access_token"].as_str().unwrap()).json(&order)).await;

@@ -85,9 +85,14 @@ def device(body, name, phone):
     if not isinstance(identifiers, dict):
         # The token of the run names no device, so the request has to.
         identifiers = body[name] = {}
-    for field in ("ipv4addr", "ipv6addr"):
+    # The patterns of 0.8 and 0.9 let through what is no address, 5057:196:0:0:9:530:0: for example.
+    for field in ("ipv4addr", "ipv6addr", "ipv6Address"):
         if field in identifiers and not is_network(identifiers[field]):
             del identifiers[field]
+    ipv4 = identifiers.get("ipv4Address", {})
+    for field in ("publicAddress", "privateAddress"):
+        if field in ipv4 and not is_network(ipv4[field]):
+            ipv4[field] = "203.0.113.1"
     # Not supported since 1.0, and the one identifier that no schema restricts.
     identifiers.pop("networkAccessIdentifier", None)
     if not {phone, "ipv4Address", "ipv6Address", "externalId", "ipv4addr", "ipv6addr"} & identifiers.keys():

@@ -237,7 +237,9 @@ async fn values_are_held_to_the_limits_of_their_own_generation() {
         (V0_11, phone("447700900112"), bad),
         (V1_1, json!({"devicePorts": {"ports": [0]}}), ok),
         (V1_2, json!({"devicePorts": {"ports": [0]}}), port),
-        (V1_1, json!({"duration": 2_147_483_648_i64}), ok),
+        // `format: int32`, since 0.11.
+        (V0_11, json!({"duration": 2_147_483_648_i64}), bad),
+        (V1_1, json!({"duration": 2_147_483_648_i64}), bad),
         (V1_2, json!({"duration": 2_147_483_648_i64}), bad),
         (V1_0, json!({"sink": "http://client.example.com/n"}), ok),
         (V1_1, json!({"sink": "http://client.example.com/n"}), (400, "INVALID_SINK")),

@@ -14,6 +14,7 @@ use super::schema::{Object, integer, violation};
 use super::{Fault, Problem, Wire};
 use crate::private::Private;
 use crate::simulator::flow::PortSet;
+use crate::simulator::generation::Generation;
 use crate::simulator::settings::Settings;
 use crate::simulator::transition::NotifyTarget;
 
@@ -263,6 +264,11 @@ pub(in crate::simulator) fn profiles_lookup(wire: &Wire, body: &[u8]) -> Result<
     let body = parse(body)?;
     let object = Object::body(&body, wire.request.closed)?;
     object.only(&[wire.request.names.device, "name", "status"])?;
+    // `maxProperties: 4`, which counts those that are not declared as well.
+    let limited = [Generation::V0_11, Generation::V1_0].contains(&wire.generation());
+    if limited && body["device"].as_object().is_some_and(|device| device.len() > 4) {
+        return Err(violation(wire.request.names.device));
+    }
     let mut ports = Later::default();
     let device = device(&object, &wire.request, &mut ports)?;
     let name = object.text("name")?.map(ToOwned::to_owned);

@@ -180,13 +180,10 @@ impl Check<'_> {
 /// What is wrong with a request.
 pub(crate) fn request(document: &Document, sent: &Sent<'_>) -> Vec<Violation> {
     let named = format!("{} {}", sent.method, sent.path);
-    let (operation, path) = match document.find(sent.method, sent.path) {
-        Some(found) => found,
-        None => {
-            let mut check = Check { document: &document.name, operation: &named, message: "request".into(), found: Vec::new() };
-            check.add("path", "there is no such operation");
-            return check.found;
-        }
+    let Some((operation, path)) = document.find(sent.method, sent.path) else {
+        let mut check = Check { document: &document.name, operation: &named, message: "request".into(), found: Vec::new() };
+        check.add("path", "there is no such operation");
+        return check.found;
     };
     let mut check = Check { document: &document.name, operation: &operation.id, message: "request".into(), found: Vec::new() };
     check.request(operation, sent, &path);

@@ -38,7 +38,7 @@ impl Bench {
 }
 
 /// The settings with which a form is spoken.
-fn settings(contract: &Contract, proxy: &Proxy) -> Settings {
+pub(super) fn settings(contract: &Contract, proxy: &Proxy) -> Settings {
     let (sessions, profiles) = contract.bases();
     let url = |base: &str| -> url::Url { format!("{}{base}", proxy.url()).parse().unwrap() };
     let mut settings = Settings::new(contract.form.generation, url(&sessions));
@@ -102,7 +102,7 @@ fn filters() -> Vec<ProfileFilter> {
 
 /// Whether a provider of that form is asked for such a session. Telefónica's 1.1 requires the device, where CAMARA's leaves it to the
 /// token: their provider is configured with `deviceInRequest: Always`.
-fn fits(form: Form, session: &CreateSession) -> bool {
+pub(super) fn fits(form: Form, session: &CreateSession) -> bool {
     session.device.is_some() || (form.origin, form.generation) != (Origin::Telefonica, Generation::V1_1)
 }
 

@@ -171,6 +171,10 @@ pub(crate) fn rule(error: &jsonschema::ValidationError<'_>) -> String {
     error.masked().to_string()
 }
 
+fn list(value: &Value) -> Vec<&Value> {
+    value.as_array().into_iter().flatten().collect()
+}
+
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     root: &'a Value,
@@ -191,7 +195,7 @@ impl<'a> Reader<'a> {
 
     fn path_item(&self, path: &str, item: &'a Value) -> Result<Vec<Operation>, String> {
         let item = self.follow(item)?;
-        let shared = self.list(&item["parameters"]);
+        let shared = list(&item["parameters"]);
         let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
         let there = methods.iter().filter(|method| item[*method].is_object());
         let operation = |method: &&str| {
@@ -201,12 +205,8 @@ impl<'a> Reader<'a> {
         there.map(operation).collect()
     }
 
-    fn list(&self, value: &'a Value) -> Vec<&'a Value> {
-        value.as_array().into_iter().flatten().collect()
-    }
-
     fn operation(&self, path: &str, method: &str, operation: &'a Value, shared: &[&'a Value]) -> Result<Operation, String> {
-        let own = self.list(&operation["parameters"]);
+        let own = list(&operation["parameters"]);
         let parameters = shared.iter().chain(&own).map(|parameter| self.parameter(parameter));
         let parameters: Vec<Parameter> = parameters.collect::<Result<_, _>>()?;
         let request = match operation.get("requestBody") {

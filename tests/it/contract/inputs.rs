@@ -21,14 +21,14 @@ fn server(v4: Option<&str>, v6: Option<&str>) -> ApplicationServer {
     ApplicationServer { ipv4_address: v4.map(str::to_owned), ipv6_address: v6.map(str::to_owned), ip_addresses: Vec::new() }
 }
 
-fn ports(ports: &[u16], ranges: &[(u16, u16)]) -> Option<PortsSpec> {
+fn ports(ports: &[u16], ranges: &[(u16, u16)]) -> PortsSpec {
     let ranges = ranges.iter().map(|(from, to)| PortRange { from: *from, to: *to }).collect();
-    Some(PortsSpec { ports: ports.to_vec(), ranges })
+    PortsSpec { ports: ports.to_vec(), ranges }
 }
 
-fn callback(url: &str, token: &str) -> Option<Callback> {
+fn callback(url: &str, token: &str) -> Callback {
     let token_expires = Some("2026-11-25T12:00:00.123Z".parse().unwrap());
-    Some(Callback { url: url.into(), token: token.into(), token_expires })
+    Callback { url: url.into(), token: token.into(), token_expires }
 }
 
 /// An ordinary session; the table changes it.
@@ -98,7 +98,8 @@ pub(super) fn table() -> Vec<(&'static str, CreateSession)> {
         ("port 0", ports(&[0], &[(0, 1)])),
         ("no ports in it", ports(&[], &[])),
     ] {
-        table.push((name, CreateSession { device_ports: spec.clone(), application_server_ports: spec, ..ordinary() }));
+        table
+            .push((name, CreateSession { device_ports: Some(spec.clone()), application_server_ports: Some(spec), ..ordinary() }));
     }
     let others = [
         ("shortest", CreateSession { duration_seconds: 1, ..ordinary() }),
@@ -113,15 +114,18 @@ pub(super) fn table() -> Vec<(&'static str, CreateSession)> {
         ("too long a profile", CreateSession { qos_profile: "Q".repeat(257), ..ordinary() }),
         (
             "callback",
-            CreateSession { callback: callback("https://events.example.com/v1/events/n1", "0123456789abcdefghij"), ..ordinary() },
+            CreateSession {
+                callback: Some(callback("https://events.example.com/v1/events/n1", "0123456789abcdefghij")),
+                ..ordinary()
+            },
         ),
         (
             "callback with the longest token",
-            CreateSession { callback: callback("https://events.example.com/e?a=b", &"t".repeat(256)), ..ordinary() },
+            CreateSession { callback: Some(callback("https://events.example.com/e?a=b", &"t".repeat(256))), ..ordinary() },
         ),
         (
             "callback over http",
-            CreateSession { callback: callback("http://events.example.com/e", "0123456789abcdefghij"), ..ordinary() },
+            CreateSession { callback: Some(callback("http://events.example.com/e", "0123456789abcdefghij")), ..ordinary() },
         ),
     ];
     table.extend(others);

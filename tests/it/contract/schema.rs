@@ -107,7 +107,7 @@ impl Converter<'_> {
             return json!({"$ref": format!("#/$defs/{name}")});
         }
         let last = pointer.rsplit('/').next().unwrap_or_default();
-        let word: String = last.chars().filter(|letter| letter.is_ascii_alphanumeric()).collect();
+        let word: String = last.chars().filter(char::is_ascii_alphanumeric).collect();
         let name = format!("{}-{word}{}", self.names.len(), if inherited { "-inherited" } else { "" });
         self.names.insert(target.clone(), name.clone());
         self.queue.push(target);
@@ -138,7 +138,7 @@ impl Converter<'_> {
                     let nullable = fields.get("nullable") == Some(&Value::Bool(true));
                     out.insert("type".into(), if nullable { json!([value, "null"]) } else { value.clone() });
                 }
-                "format" => self.format(value, &mut out, &mut all)?,
+                "format" => Self::format(value, &mut out, &mut all)?,
                 "properties" => {
                     let properties = value.as_object().ok_or("properties that are no object")?;
                     let converted = properties.iter().map(|(name, property)| {
@@ -164,9 +164,8 @@ impl Converter<'_> {
                     let list = list.iter().map(|schema| self.schema(schema, None)).collect::<Result<_, _>>()?;
                     out.insert(keyword.clone(), list);
                 }
-                "exclusiveMinimum" | "exclusiveMaximum" if value.is_boolean() => {}
                 "discriminator" => all.extend(self.dispatch(schema, value, of)?),
-                "nullable" | "readOnly" | "writeOnly" if value.is_boolean() => {}
+                "exclusiveMinimum" | "exclusiveMaximum" | "nullable" | "readOnly" | "writeOnly" if value.is_boolean() => {}
                 known if SAME.contains(&known) => {
                     out.insert(keyword.clone(), value.clone());
                 }
@@ -190,7 +189,7 @@ impl Converter<'_> {
         Ok(Value::Object(out))
     }
 
-    fn format(&self, format: &Value, out: &mut Map<String, Value>, all: &mut Vec<Value>) -> Result<(), String> {
+    fn format(format: &Value, out: &mut Map<String, Value>, all: &mut Vec<Value>) -> Result<(), String> {
         let format = format.as_str().ok_or("a format that is no text")?;
         match format {
             // Some documents call a URI so.

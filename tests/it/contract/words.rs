@@ -117,10 +117,11 @@ impl Words {
                 "applicationServerPorts": {"ranges": [{"from": 1, "to": 65_535}]},
             }));
         }
-        if !self.first() {
+        changes.push(json!({"applicationServer": self.server(Some("198.51.100.0/24"), Some("2001:db8:1::/64"))}));
+        if self.first() {
+            changes.push(json!({"device": self.ipv6("2001:db8:3::/64")}));
+        } else {
             changes.push(json!({"device": {"ipv4Address": {"publicAddress": "203.0.113.2", "privateAddress": "192.0.2.2"}}}));
-            // 0.8's document says `format: ipv4` of an address that may have a mask.
-            changes.push(json!({"applicationServer": self.server(Some("198.51.100.0/24"), Some("2001:db8:1::/64"))}));
         }
         if self.generation() == Generation::V1_2 {
             changes.push(json!({"applicationServer": {"ipAddresses": ["198.51.100.10", "2001:db8::10"]}}));

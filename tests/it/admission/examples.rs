@@ -19,10 +19,7 @@ fn documents() -> Vec<(String, String)> {
     let blocks = blocks(README);
     assert!(!blocks.is_empty(), "README.md shows no manifest");
     files.extend(blocks.into_iter().map(|block| ("README.md".to_owned(), block)));
-    files
-        .iter()
-        .flat_map(|(name, text)| text.split("\n---\n").map(|document| (name.clone(), document.to_owned())))
-        .collect()
+    files.iter().flat_map(|(name, text)| text.split("\n---\n").map(|document| (name.clone(), document.to_owned()))).collect()
 }
 
 /// The YAML files of a folder, by name.

@@ -1,4 +1,4 @@
-//! The manifests that we hand out.
+//! The manifests that we hand out, in files and in pages.
 
 use std::fs;
 
@@ -8,20 +8,37 @@ use serde_json::Value;
 use super::server::Server;
 use crate::support::{cluster, in_repository};
 
-/// Every YAML document in `examples/`, with the name of its file.
+/// Where they are, and the least that there must be in each. That of the demo is completed by its script.
+const FOLDERS: [(&str, usize); 2] = [("examples", 5), ("examples/providers", 7)];
+const README: &str = include_str!("../../../README.md");
+const PROVIDERS: &str = include_str!("../../../docs/providers.md");
+
+/// Every YAML document in the folders and in the README, with the name of its file.
 fn documents() -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(in_repository("examples")).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.extension().is_none_or(|extension| extension != "yaml") {
-            continue;
-        }
-        let text = fs::read_to_string(&path).unwrap();
-        found.extend(text.split("\n---\n").map(|document| (name.clone(), document.to_owned())));
-    }
-    assert!(found.len() >= 5, "only {} documents in examples/", found.len());
+    let mut files: Vec<_> = FOLDERS.iter().flat_map(|(folder, least)| files(folder, *least)).collect();
+    let blocks = blocks(README);
+    assert!(!blocks.is_empty(), "README.md shows no manifest");
+    files.extend(blocks.into_iter().map(|block| ("README.md".to_owned(), block)));
+    files.iter().flat_map(|(name, text)| text.split("\n---\n").map(|document| (name.clone(), document.to_owned()))).collect()
+}
+
+/// The YAML files of a folder, by name.
+fn files(folder: &str, least: usize) -> Vec<(String, String)> {
+    let entries = fs::read_dir(in_repository(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let found: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (format!("{folder}/{name}"), fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    assert!(found.len() >= least, "only {} files in {folder}/", found.len());
     found
+}
+
+/// The YAML that a page shows.
+fn blocks(page: &str) -> Vec<String> {
+    page.split("```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap_or_default().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -31,7 +48,7 @@ async fn every_manifest_in_examples_is_admitted() {
     cluster.ensure_namespace("qos-operator").await;
     for (name, document) in documents() {
         if let Err(refusal) = server.dry_run(&document).await {
-            panic!("examples/{name}: {}", refusal.text);
+            panic!("{name}: {}", refusal.text);
         }
     }
 }
@@ -52,9 +69,22 @@ fn every_manifest_in_examples_keeps_the_rules_without_a_server_too() {
             }
             _ => None,
         };
-        assert!(broken.is_none(), "examples/{name}: {broken:?}");
+        assert!(broken.is_none(), "{name}: {broken:?}");
     }
-    assert!(sessions >= 4 && providers >= 1, "{sessions} sessions, {providers} providers");
+    assert!(sessions >= 5 && providers >= 9, "{sessions} sessions, {providers} providers");
+}
+
+#[test]
+fn what_the_page_on_providers_shows_stands_in_an_example() {
+    let examples: Vec<_> = FOLDERS.iter().flat_map(|(folder, least)| files(folder, *least)).collect();
+    let blocks = blocks(PROVIDERS);
+    assert!(blocks.len() >= 5, "only {} excerpts", blocks.len());
+    for block in blocks {
+        assert!(examples.iter().any(|(_, text)| text.contains(&block)), "no example has these lines:\n{block}");
+    }
+    for (name, _) in files("examples/providers", 7) {
+        assert!(PROVIDERS.contains(&name), "docs/providers.md does not name {name}");
+    }
 }
 
 /// So that the test above can fail: the rules are evaluated, not skipped.

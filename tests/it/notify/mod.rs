@@ -5,6 +5,7 @@
 
 mod receiver;
 mod sent;
+mod stage;
 mod vectors;
 
 pub(crate) use vectors::run_notification_vector;

@@ -5,11 +5,13 @@
 
 use qos_operator::api::{Capability, QosSession, QosSessionStatus};
 use qos_operator::simulator::Selection;
+use qos_operator::simulator::device::{Device, Identifier};
 use qos_operator::simulator::generation::Generation;
 use qos_operator::simulator::settings::Operation;
+use qos_operator::simulator::tokens::Grant;
 use serde_json::json;
 
-use crate::support::stage::{Stage, condition};
+use crate::support::stage::{Stage, TOKEN, condition};
 
 fn status(object: &QosSession) -> QosSessionStatus {
     object.status.clone().unwrap_or_default()
@@ -117,4 +119,24 @@ lives! {
     a_session_lives_with_v1_0: V1_0, "v1.0", true, true, true, true;
     a_session_lives_with_v1_1: V1_1, "v1.1", true, true, true, true;
     a_session_lives_with_v1_2: V1_2, "v1.2", true, true, true, true;
+}
+
+/// `deviceInRequest: Auto`: a static token may be one for a device, which only a refusal tells.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_the_provider_wants_the_device_is_learned_by_one_refusal_and_kept() {
+    let mut stage = Stage::of_generation("learn", Generation::V1_1, "v1.1").await;
+    stage.callback = None;
+    let subject = Device::new([Identifier::phone(PHONES[0])]);
+    stage.admin.accept_grant(TOKEN, Grant { subject: Some(subject), ..Grant::of("sandbox") });
+    stage.start().await;
+    stage.create("camera-12", json!({ "device": { "phoneNumber": PHONES[0] }, "durationSeconds": 600 })).await;
+    stage.available("camera-12").await;
+    assert_eq!(stage.calls(Operation::Create), 2, "refused with the device, then without it");
+    assert_eq!(stage.provider_status().await.device_in_request.as_deref(), Some("Never"));
+    stage.stop().await;
+    stage.start().await;
+    stage.patch("camera-12", json!({ "spec": { "qosProfile": "QOS_S" } })).await;
+    stage.available("camera-12").await;
+    assert_eq!(stage.calls(Operation::Create), 3, "a restart does not forget it");
+    stage.finish().await;
 }

@@ -107,8 +107,12 @@ async fn a_create_that_never_landed_is_sent_again_after_the_settling_time_and_an
 /// There were two creates, the second one after the settling time of the first, and right after a list that began after it too.
 fn sent_again_after_an_empty_list(stage: &Stage) {
     let requests = stage.admin.requests();
-    let creates: Vec<_> =
-        requests.iter().enumerate().filter(|(_, request)| request.operation == Operation::Create).map(|(place, _)| place).collect();
+    let creates: Vec<_> = requests
+        .iter()
+        .enumerate()
+        .filter(|(_, request)| request.operation == Operation::Create)
+        .map(|(place, _)| place)
+        .collect();
     let [first, second] = creates[..] else { panic!("{} creates", creates.len()) };
     let before = requests[..second].iter().rev().find(|r| matches!(r.operation, Operation::RetrieveSessions | Operation::Get));
     let before = before.expect("a look before the second create");

@@ -47,7 +47,9 @@ async fn a_life_costs_a_list_a_create_and_a_release_besides_its_polls_and_no_lis
         let mut calls = calls_of_a_life(generation, version, sink).await;
         let lists = sink && generation >= Generation::V0_11;
         let polls = calls.remove(&Operation::Get).unwrap_or(0);
-        println!("{version}, sink {sink}: {calls:?}, and {polls} polls in 660 s at a period of 300 s");
+        println!(
+            "{version}, sink {sink}: {calls:?}, and {polls} GETs in 660 s: polls every 300 s, and probes of the provider every 600 s"
+        );
         assert!((1..=6).contains(&polls), "{polls} polls");
         let mut expected = BTreeMap::from([(Operation::Create, 1), (Operation::Delete, 1)]);
         if lists {

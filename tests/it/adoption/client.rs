@@ -100,7 +100,8 @@ async fn another_clients_404_is_not_gone_and_nothing_is_made_before_the_session_
 }
 
 async fn not_gone(generation: Generation, version: &str, foreign: u16) {
-    let (stage, object) = rotated("rotated", generation, version, json!({ "durationSeconds": 600 })).await;
+    let (stage, object) =
+        rotated("rotated", generation, version, json!({ "durationSeconds": 600, "renewalPolicy": "Always" })).await;
     stage.admin.change(|settings| settings.foreign_session_status = foreign).await.unwrap();
     let (first, expires) = (id(&object), status(&object).expires_at.unwrap().0);
     stage.let_pass(60, 5).await;

@@ -142,8 +142,9 @@ async fn without_a_callback_url_a_foreign_session_on_the_flow_blocks_until_death
     assert_eq!([stage.calls(Operation::Create), stage.calls(Operation::Delete)], [2, 0], "theirs and ours");
     assert!(stage.calls(Operation::RetrieveSessions) > 1);
     // Now nothing of it can be alive: the next create tells that the device is busy.
-    stage.let_pass(120, 10).await;
-    let object = stage.ready(NAME, "False", "DeviceBusy").await;
+    // The pauses between the looks have grown by then.
+    stage.pass_until(1200, 30, NAME, |object| condition(object, "Ready") == ("False", "DeviceBusy")).await;
+    let object = stage.get(NAME).await.unwrap();
     assert_eq!((id(&object), condition(&object, "Reconciling").0), (None, "True"));
     assert_eq!(living(&stage).iter().map(|session| session.id.to_string()).collect::<Vec<_>>(), [foreign.clone()]);
     assert_eq!(elsewhere.delete(&foreign).await, 204);

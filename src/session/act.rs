@@ -125,8 +125,8 @@ async fn release_listed(context: &Context, object: &QosSession, observation: &Ob
     };
     let Some(provider) = provider else { return Effect::None };
     match delete(provider, subject.as_ref(), &info.session_id).await {
-        Ok(()) => Effect::ReleasedListed,
-        Err(fault) if fault.class == FaultClass::Gone => Effect::ReleasedListed,
+        Ok(()) => Effect::ReleasedListed(Ending::Deleted),
+        Err(fault) if fault.class == FaultClass::Gone => Effect::ReleasedListed(Ending::GoneAtDelete),
         Err(fault) => Effect::NotReleased(fault),
     }
 }

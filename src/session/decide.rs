@@ -283,6 +283,11 @@ impl Case<'_> {
             }
             Look::OfEvent(Got::Gone) => return Decision::of(Row::R14, Step::SettleEvent),
             Look::List(Some(listed)) => {
+                // A further copy goes before the adoption, since afterwards nothing looks for it any more.
+                let further = listed.other_own.filter(|_| listed.own.is_some() && !self.observed.memory.delete_unsupported);
+                if let Some(further) = further {
+                    return Decision::of(Row::R15, Step::ReleaseListed(further));
+                }
                 if let Some(own) = listed.own {
                     let (row, step) =
                         if wanted { (Row::R14, Step::AdoptListed(own)) } else { (Row::R15, Step::ReleaseListed(own)) };

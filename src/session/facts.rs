@@ -249,7 +249,7 @@ pub enum Look {
 pub struct Listed {
     /// One that carries the open attempt's nonce.
     pub own: Option<usize>,
-    /// One of this object (its key) under another nonce.
+    /// A further one of this object (its key), be it under another nonce or by the same send.
     pub other_own: Option<usize>,
     /// One of ours at first sight carries this object's key and the desired request's fields.
     pub own_matches: bool,

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::backoff;
 use super::bounds::seconds;
-use super::decide::{Decision, Row};
+use super::decide::{Decision, Ending, Row, Step};
 use super::facts::{Memory, Outcome, Past, Word};
 use super::outcome::Effect;
 use super::{past, status};
@@ -154,7 +154,12 @@ impl Remembered {
     /// What acting brought. `failures`: as the status counts them now.
     pub fn acted(&mut self, decision: &Decision, effect: &Effect, failures: u32, now: Timestamp, jitter: f64) {
         match effect {
-            Effect::None | Effect::Ambiguous(_) | Effect::ReleasedListed => {}
+            Effect::None | Effect::Ambiguous(_) | Effect::ReleasedListed(Ending::Deleted) => {}
+            // The list still shows what is gone: it is given time.
+            Effect::ReleasedListed(_) => {
+                self.failures = self.failures.saturating_add(1);
+                self.pause(now, backoff::growing(self.failures, jitter), false);
+            }
             Effect::Created { .. } => self.forget_pause(),
             Effect::NotCreated { fault: Some(fault), .. } => match fault.class {
                 FaultClass::Refused(_) | FaultClass::NotExpressible { .. } | FaultClass::NotSupported => {
@@ -186,9 +191,10 @@ impl Remembered {
                 }
             }
             Effect::NotReleased(fault) => {
-                if fault.class == FaultClass::NotSupported {
-                    self.memory.delete_unsupported = true;
-                } else {
+                let unsupported = fault.class == FaultClass::NotSupported;
+                self.memory.delete_unsupported |= unsupported;
+                // What the list shows stays there, and is to be released at every look: these come more and more slowly.
+                if !unsupported || matches!(decision.step, Step::ReleaseListed(_)) {
                     self.failed(fault, now, jitter);
                 }
             }

@@ -46,8 +46,8 @@ pub enum Effect {
     Ambiguous(Fault),
     /// The DELETE was confirmed.
     Released(Ending),
-    /// The DELETE of a session that the status does not know was confirmed.
-    ReleasedListed,
+    /// The DELETE of a session that the status does not know was confirmed; or the list is behind, and it was gone already.
+    ReleasedListed(Ending),
     /// The DELETE was not confirmed.
     NotReleased(Fault),
     /// The extend was answered.

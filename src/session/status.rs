@@ -12,7 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use self::words::{Deciding, Words};
-use super::decide::{Decision, Step};
+use super::decide::{Decision, Ending, Step};
 use super::facts::{Goal, Observed, Past};
 use super::outcome::{BarWords, Effect, Note, PeerWords};
 use super::record::AttemptRecord;
@@ -178,7 +178,7 @@ fn found_note(pass: &Pass<'_>) -> Option<Note> {
         (Effect::None, Step::AdoptListed(_) | Step::AdoptEvent(_)) => {
             (false, EventReason::Adopted, "Create", "the session whose create was not answered was found")
         }
-        (Effect::ReleasedListed, _) => (
+        (Effect::ReleasedListed(Ending::Deleted), _) => (
             true,
             EventReason::DuplicateReleased,
             "Release",

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod admission;
+mod adoption;
 mod auth;
 mod contract;
 mod crash;

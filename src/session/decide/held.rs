@@ -82,6 +82,10 @@ impl Case<'_> {
             if memory.delete_unsupported && (seen.info != Info::DurationExpired || passed(clear)) {
                 return Decision::of(Row::R8, Step::RecordReleased(Ending::Vanished));
             }
+            // Nor does one wait without end for a release that is refused: what can block nothing any more is over.
+            if passed(clear) && self.on(Rule::EndByTime) {
+                return Decision::of(Row::R8, Step::RecordReleased(Ending::ByTime));
+            }
             return self.release(Row::R8).at(self.now, [clear]);
         }
         if seen != held.seen {

@@ -199,6 +199,9 @@ fn a_terminated_session_is_deleted_before_it_is_forgotten() {
     let unavailable = seen(Word::Unavailable, Some(600));
     says(goal(), held(), got(Got::Session(unavailable)), 1, Row::R8, Step::Release);
     says(goal(), held_as(unavailable), observed(), 1, Row::R8, Step::Release);
+    // A release that is refused without end (another client's session) is not tried beyond what the session can block.
+    says(goal(), held_as(unavailable), observed(), 989, Row::R8, Step::Release);
+    says(goal(), held_as(unavailable), observed(), 990, Row::R8, Step::RecordReleased(Ending::ByTime));
 }
 
 #[test]
@@ -276,6 +279,11 @@ fn what_is_found_and_no_longer_wanted_is_released() {
     says(Goal { hash: Some(OTHER), ..goal() }, open(), own, 1, Row::R15, Step::ReleaseListed(3));
     let copy = listing(Look::List(Some(Listed { other_own: Some(4), ..Listed::default() })));
     says(goal(), open(), copy, 1, Row::R15, Step::ReleaseListed(4));
+    // Of two, the further one goes before the other is adopted, unless the provider cannot release.
+    let two = listing(Look::List(Some(Listed { own: Some(3), other_own: Some(4), ..Listed::default() })));
+    says(goal(), open(), two, 1, Row::R15, Step::ReleaseListed(4));
+    let unable = Memory { delete_unsupported: true, ..Memory::default() };
+    says(goal(), open(), Observed { memory: unable, ..two }, 1, Row::R14, Step::AdoptListed(3));
 }
 
 #[test]

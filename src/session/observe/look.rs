@@ -69,6 +69,11 @@ impl Observation {
                 let whole = list.complete && !self.other_client;
                 Some(listed).filter(|listed| whole || listed.own.is_some() || listed.other_own.is_some())
             }
+            // There is no such look, now or later: the pass goes on as at a provider that never had it.
+            Err(fault) if fault.class == FaultClass::NotSupported => {
+                self.observed.abilities.lists = false;
+                return;
+            }
             Err(fault) => {
                 self.look_fault = Some(fault);
                 None
@@ -124,7 +129,8 @@ impl Observation {
             is_own(mark) && open.is_some_and(|attempt| mark.as_ref().is_some_and(|mark| mark.nonce == attempt.nonce))
         };
         let own = marks.iter().position(of_open);
-        let other_own = marks.iter().position(|mark| is_own(mark) && !of_open(mark));
+        // Also one that a proxy's repetition of the same send has made.
+        let other_own = marks.iter().enumerate().position(|(index, mark)| is_own(mark) && Some(index) != own);
         let request = desired::request(object, self.number.as_ref(), 1).ok();
         let matches = |info: &SessionInfo| request.as_ref().is_some_and(|request| info.flow_matches(&request.flow()));
         // The flow of a send that is not what is desired any more is not at hand: then any session may be in its way.

@@ -106,6 +106,7 @@ pub fn told(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
             Effect::Released(_) => Told::Gap { updating: false },
             _ if matches!(decision.step, Step::RecordReleased(_)) => Told::Gap { updating: false },
             _ if run_over(pass) => ran_out(pass, status),
+            Effect::NotReleased(_) if pass.other_client => another_client(pass),
             Effect::NotReleased(fault) => Told::RenewalFailing(reason(fault), format!("renewal is due and {fault}")),
             _ => Told::Keep,
         },
@@ -139,6 +140,10 @@ fn deleting(pass: &Pass<'_>) -> Told {
         return Told::Paused;
     }
     match (pass.effect, decision.row) {
+        (Effect::NotReleased(_), Row::R5 | Row::R8) if pass.other_client => {
+            let cause = "another client made this session, and its credentials are needed to release it".to_owned();
+            Told::ReleaseBlocked { cause, until, unknown: false }
+        }
         (Effect::NotReleased(fault), _) => Told::ReleaseBlocked { cause: fault.to_string(), until, unknown: false },
         (_, Row::R5 | Row::R8) if decision.held_back == Some(HeldBack::Unreachable) => {
             let cause = "the provider cannot be asked to release the session".to_owned();
@@ -188,6 +193,9 @@ fn waits(pass: &Pass<'_>) -> bool {
 
 /// Row 25: the session has run out and the provider does not confirm it. Between two tries the cause stays as it was told.
 fn ran_out(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
+    if pass.other_client {
+        return another_client(pass);
+    }
     let fault = match pass.effect {
         Effect::NotReleased(fault) => Some(fault),
         _ => pass.look_fault,
@@ -201,15 +209,20 @@ fn ran_out(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
     }
 }
 
+/// Row 41: what the provider answers to these credentials says nothing of the session.
+fn another_client(pass: &Pass<'_>) -> Told {
+    Told::OtherClient(bounds::end(pass.past, pass.observed, pass.now))
+}
+
 fn unreachable(pass: &Pass<'_>, status: &QosSessionStatus) -> Told {
     let expires = pass.past.held.and_then(|held| held.seen.expires_at);
     let has_run_out = pass.decision.row == Row::R6a || expires.is_some_and(|at| at <= pass.now);
     let more = bounds::more(pass.goal, pass.past, expires, &pass.observed.margins);
-    if pass.other_client {
-        return Told::OtherClient(bounds::end(pass.past, pass.observed, pass.now));
-    }
     if has_run_out && pass.decision.row == Row::R6a && !more {
         return Told::Expired(run_seconds(pass));
+    }
+    if pass.other_client {
+        return another_client(pass);
     }
     if has_run_out {
         return ran_out(pass, status);

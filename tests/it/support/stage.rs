@@ -144,6 +144,11 @@ impl Stage {
         self.simulator.as_ref().unwrap().url()
     }
 
+    /// The provider that the stage runs against.
+    pub(crate) const fn simulator(&self) -> &Simulator {
+        self.simulator.as_ref().unwrap()
+    }
+
     /// Applies the Secret with the provider's token.
     pub(crate) async fn secret(&self, token: &str) {
         self.any_secret("provider-token", "token", token).await;
@@ -379,7 +384,7 @@ pub(crate) fn message<'a>(object: &'a QosSession, kind: &str) -> &'a str {
 }
 
 /// Status fields of the object, for a failing test.
-fn shown(object: Option<&QosSession>) -> String {
+pub(crate) fn shown(object: Option<&QosSession>) -> String {
     object.map_or_else(|| "absent".to_owned(), |object| serde_json::to_string_pretty(&object.status).unwrap())
 }
 

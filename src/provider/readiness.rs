@@ -89,7 +89,9 @@ impl Verdict {
                     }
                     _ => (Reconciling, Reason::ProviderError),
                 };
-                Self::not_ready(standing, reason, fault.to_string())
+                let remedy =
+                    if standing == Stalled { ": correct the Secret that the QosProvider names, or its scope" } else { "" };
+                Self::not_ready(standing, reason, format!("{fault}{remedy}"))
             }
         }
     }

@@ -67,10 +67,8 @@ async fn the_token_of_one_device_is_used_for_no_other() {
         stage.start().await;
         all_available(&stage, &names).await;
         let entries: Vec<Value> = stage.admin.entries().iter().map(|entry| json!(entry)).collect();
-        let devices: BTreeMap<&str, &str> = entries
-            .iter()
-            .map(|entry| (entry["sessionId"].as_str().unwrap(), entry["device"].as_str().unwrap()))
-            .collect();
+        let devices: BTreeMap<&str, &str> =
+            entries.iter().map(|entry| (entry["sessionId"].as_str().unwrap(), entry["device"].as_str().unwrap())).collect();
         for (number, name) in names.iter().enumerate() {
             let id = status(&stage.available(name).await).session_id.unwrap();
             assert_eq!(devices[id.as_str()], format!("phone …{number:03}"), "{name}");

@@ -33,7 +33,9 @@ async fn life(way: Option<Way>, costs: Costs) {
             stage
         }
     };
-    stage.create("camera-12", json!({ "device": { "phoneNumber": PHONE }, "durationSeconds": 3600, "renewalPolicy": "Always" })).await;
+    stage
+        .create("camera-12", json!({ "device": { "phoneNumber": PHONE }, "durationSeconds": 3600, "renewalPolicy": "Always" }))
+        .await;
     stage.pass_until(60, 1, "camera-12", |object| condition(object, "Ready") == ("True", "Available")).await;
     let first = status(&stage.available("camera-12").await);
     let calls = api_calls(&stage);

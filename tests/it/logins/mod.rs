@@ -221,7 +221,9 @@ async fn actions(stage: &Stage, name: &str) -> Vec<(String, String, String)> {
     let events: Api<Event> = Api::namespaced(stage.client.clone(), &stage.namespace);
     let list = events.list(&ListParams::default()).await.unwrap().items;
     let of_it = list.into_iter().filter(|event| event.regarding.as_ref().is_some_and(|r| r.name.as_deref() == Some(name)));
-    of_it.map(|event| (event.type_.unwrap_or_default(), event.reason.unwrap_or_default(), event.action.unwrap_or_default())).collect()
+    of_it
+        .map(|event| (event.type_.unwrap_or_default(), event.reason.unwrap_or_default(), event.action.unwrap_or_default()))
+        .collect()
 }
 
 /// Whether the Event was written; Events follow the status.

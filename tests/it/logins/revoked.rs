@@ -47,7 +47,8 @@ async fn a_revoked_token_is_replaced_by_one_new_one_and_the_call_repeated_once_b
 
         // A create meets it: a 401 created nothing.
         revoke_after_a_while(&stage).await;
-        let ports = json!({ "applicationServerPorts": { "ports": [5060] }, "applicationServer": { "ipv4Address": "203.0.113.7" } });
+        let ports =
+            json!({ "applicationServerPorts": { "ports": [5060] }, "applicationServer": { "ipv4Address": "203.0.113.7" } });
         stage.create("camera-13", ports).await;
         stage.available("camera-13").await;
         assert_eq!((refused(&stage, Operation::Create), stage.calls(Operation::Create)), (1, 3));

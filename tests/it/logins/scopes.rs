@@ -17,7 +17,7 @@ fn without(scopes: &[&str]) -> String {
 async fn an_operation_with_a_scope_of_its_own_has_a_token_of_its_own() {
     let mut way = basic();
     way.scope = without(&[LIST, PROFILES]);
-    way.operation_scopes = Some(json!({ "retrieveSessionsByDevice": LIST, "retrieveQosProfiles": PROFILES }));
+    way.operation_scopes = Some(json!({ "retrieveSessionsByDevice": LIST, "retrieveQoSProfiles": PROFILES }));
     let stage = way.started("scopes").await;
     stage.create("camera-12", json!({})).await;
     stage.available("camera-12").await;

@@ -172,8 +172,7 @@ impl Stage {
     /// Applies a Secret of several entries.
     pub(crate) async fn secret_of(&self, name: &str, entries: &[(&str, &str)]) {
         // Not `stringData`: what an apply leaves out there stays in `data`.
-        let data: BTreeMap<&str, String> =
-            entries.iter().map(|(key, value)| (*key, BASE64_STANDARD.encode(value))).collect();
+        let data: BTreeMap<&str, String> = entries.iter().map(|(key, value)| (*key, BASE64_STANDARD.encode(value))).collect();
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret",
             "metadata": { "name": name, "namespace": self.namespace },

@@ -53,3 +53,25 @@ async fn a_deletion_waits_for_the_old_credentials_and_orphan_ends_it() {
     assert_eq!((stage.admin.ledger().live, stage.admin.ledger().released), (1, 0), "it was left behind, as asked");
     stage.stop_without_ledger().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_of_a_new_client_is_made_before_the_old_one_cannot_be_in_its_way() {
+    let (stage, id) = handed_over("later", 404, lease()).await;
+    stage.ready("camera-12", "True", "CredentialsRejected").await;
+    // 150 s are over. The old one ends after 900 s, may be retained for 360 s, and the clocks may differ by 30 s.
+    stage.let_pass(900 + 360 - 150, 10).await;
+    assert_eq!(stage.calls(Operation::Create), 1);
+    assert_eq!(stage.get("camera-12").await.and_then(|object| status(&object).session_id), Some(id.clone()));
+    stage.pass_until(3600, 10, "camera-12", |object| {
+        condition(object, "Ready") == ("True", "Available") && status(object).session_id.is_some_and(|now| now != id)
+    })
+    .await;
+    let ledger = stage.admin.ledger();
+    assert_eq!((ledger.created, ledger.doubled, ledger.overlapping), (2, 0, 0), "{ledger}");
+    // The first client never asks for its session again, which the ledger would call a leak.
+    stage.delete("camera-12").await;
+    stage.gone("camera-12").await;
+    assert_eq!(stage.admin.ledger().live, 0);
+    stage.stop_without_ledger().await;
+}
+

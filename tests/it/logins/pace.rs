@@ -73,3 +73,21 @@ async fn a_429_stops_all_calls_to_the_provider_for_the_time_that_it_names_and_is
         stage.finish().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_time_to_wait_the_pauses_grow() {
+    let mut stage = basic().stage("grow").await;
+    let names = ["camera-0".to_owned()];
+    stage.create(&names[0], json!({})).await;
+    stage.admin.add_fault(Fault { times: Some(3), ..Fault::new(Target::Create, limited(None)) }).unwrap();
+    stage.start().await;
+    stage.let_pass(300, 1).await;
+    for name in &names {
+        stage.available(name).await;
+    }
+    let pauses: Vec<i64> = pauses(&stage).iter().map(SignedDuration::as_secs).collect();
+    assert!(pauses.iter().all(|pause| *pause >= 4), "{pauses:?}");
+    assert!(pauses.len() == 3 && pauses[0] < pauses[1] && pauses[1] < pauses[2], "{pauses:?}");
+    assert_eq!(stage.admin.ledger().created, 1);
+    stage.finish().await;
+}

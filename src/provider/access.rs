@@ -52,10 +52,12 @@ impl Access {
     }
 
     /// Makes the call. A 401 did nothing, so after it the call is made once more with a new token, unless the time for it is over
-    /// (`may_repeat`) or there is only the one token.
+    /// (`may_repeat`) or there is only the one token. Where no new one can be had, that is what stands against the call: a token that
+    /// was revoked says nothing of the credentials.
     pub(super) async fn spend<T, F: Future<Output = Result<T, Fault>>>(
         &self,
         ticket: Ticket,
+        clock: &Clock,
         may_repeat: impl Fn() -> bool,
         ask: impl Fn(Client, AccessToken) -> F,
     ) -> Result<T, Fault> {
@@ -73,7 +75,8 @@ impl Access {
                 }
                 answer
             }
-            _ => answer,
+            Ok(_) => answer,
+            Err(none) => Err(no_token(none, clock.now())),
         }
     }
 }
@@ -99,7 +102,7 @@ impl Provider {
         ask: impl Fn(Client, AccessToken) -> F,
     ) -> Result<T, Fault> {
         let operation = ticket.operation;
-        let answer = self.access()?.spend(ticket, may_repeat, ask).await;
+        let answer = self.access()?.spend(ticket, &self.clock, may_repeat, ask).await;
         if let Err(fault) = &answer {
             self.learn(operation, fault);
         }

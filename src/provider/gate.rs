@@ -30,6 +30,8 @@ struct State {
     rejected: Option<String>,
     /// 401s to sessions in a row, each after a probe that found the credentials good.
     rejections: u32,
+    /// What the last of them said, until a call succeeds or the credentials change.
+    doubt: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,8 +70,10 @@ impl Gate {
                 }
                 if state.rejected.is_none() {
                     state.rejections = 0;
+                    state.doubt.take().is_some()
+                } else {
+                    false
                 }
-                false
             }
             Err((fault, FaultClass::RateLimited)) => state.pause_for(fault, now),
             Err((fault, FaultClass::Refused(qod::Reason::Credentials))) => {
@@ -78,6 +82,7 @@ impl Gate {
                     state.rejections = state.rejections.saturating_add(1);
                 }
                 state.rejected = Some(fault.to_string());
+                state.doubt.clone_from(&state.rejected);
                 changed
             }
             Err(_) => false,
@@ -114,6 +119,12 @@ impl Gate {
         })
     }
 
+    /// What the last refusal of the credentials said, if no call has succeeded since: where a probe can try nothing, this is all that
+    /// is known of them.
+    pub(super) fn doubt(&self) -> Option<String> {
+        self.state.lock().doubt.clone()
+    }
+
     /// A probe found the credentials good.
     pub(super) fn credentials_work(&self) {
         self.state.lock().rejected = None;
@@ -123,7 +134,7 @@ impl Gate {
     /// for stays.
     pub(super) fn credentials_changed(&self) {
         let mut state = self.state.lock();
-        state.rejected = None;
+        (state.rejected, state.doubt) = (None, None);
         state.rejections = 0;
     }
 }

@@ -78,7 +78,7 @@ impl Asking {
         call: impl Fn(Client, AccessToken) -> F,
     ) -> Result<T, Fault> {
         let ticket = self.access.ticket(&self.limits, None, operation, &self.clock).await?;
-        self.access.spend(ticket, || true, call).await
+        self.access.spend(ticket, &self.clock, || true, call).await
     }
 }
 

@@ -89,9 +89,21 @@ impl Verdict {
                     }
                     _ => (Reconciling, Reason::ProviderError),
                 };
-                Self::not_ready(standing, reason, fault.to_string())
+                if standing == Stalled { Self::rejected(&fault.to_string()) } else { Self::not_ready(standing, reason, fault.to_string()) }
             }
         }
+    }
+
+    /// The credentials, or what is asked for with them, were refused.
+    fn rejected(cause: &str) -> Self {
+        let message = format!("{cause}: correct the Secret that the QosProvider names, or its scope");
+        Self::not_ready(Standing::Stalled, Reason::CredentialsRejected, message)
+    }
+
+    /// As the object's status tells it. Where nothing could be tried, a refusal that a session met is what is known; sessions go by
+    /// the gate, which lets one of them try again now and then.
+    pub(super) fn told(&self, doubt: Option<String>) -> Self {
+        doubt.filter(|_| self.reason == Reason::Unverified).map_or_else(|| self.clone(), |cause| Self::rejected(&cause))
     }
 
     /// As the sessions see it.
@@ -136,6 +148,10 @@ mod tests {
         use Standing::{Reconciling, Settled, Stalled};
         assert_eq!(said(&Finding::Works), (true, Reason::Verified, Settled));
         assert_eq!(said(&Finding::Untried), (true, Reason::Unverified, Settled));
+        let doubted = Verdict::of(&Finding::Untried).told(Some("the provider refused the credentials".to_owned()));
+        assert_eq!((doubted.ready, doubted.reason, doubted.standing), (false, Reason::CredentialsRejected, Stalled));
+        let tried = Verdict::of(&Finding::Works);
+        assert_eq!(tried.told(Some("the provider refused the credentials".to_owned())), tried, "a probe knows better");
         assert_eq!(said(&Finding::SecretMissing(String::new())), (false, Reason::SecretNotFound, Reconciling));
         assert_eq!(said(&Finding::SecretUnusable(String::new())), (false, Reason::CredentialsRejected, Stalled));
         assert_eq!(said(&Finding::Spec(String::new())), (false, Reason::InvalidSpec, Stalled));

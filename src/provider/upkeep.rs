@@ -97,7 +97,8 @@ impl Upkeep {
         loop {
             self.look();
             self.publish();
-            let written = self.record.write(&self.context, &self.file, self.verdict.as_ref(), self.profiles.as_deref()).await;
+            let verdict = self.verdict.as_ref().map(|verdict| verdict.told(self.gate.doubt()));
+            let written = self.record.write(&self.context, &self.file, verdict.as_ref(), self.profiles.as_deref()).await;
             if written.marks_changed {
                 self.publish();
             }

@@ -191,7 +191,9 @@ impl fmt::Display for Fault {
         match (self.status, &self.code) {
             (Some(status), Some(code)) => write!(f, " ({status} {code})"),
             (Some(status), None) => write!(f, " ({status})"),
-            (None, _) => Ok(()),
+            // A token endpoint's code, where there is no token to make the call with.
+            (None, Some(code)) => write!(f, " ({code})"),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -208,6 +210,8 @@ mod tests {
         assert_eq!(fault.to_string(), "the provider refused the credentials (401)");
         fault.code = Some("UNAUTHENTICATED".to_owned());
         assert_eq!(fault.to_string(), "the provider refused the credentials (401 UNAUTHENTICATED)");
+        fault.status = None;
+        assert_eq!(fault.to_string(), "the provider refused the credentials (UNAUTHENTICATED)");
         let fault = Fault::not_expressible(Field::Duration, "at most 86400 s");
         assert_eq!(fault.to_string(), "the API cannot express this duration: at most 86400 s");
         let fault = fault.in_generation(Generation::V0_8);

@@ -92,8 +92,13 @@ impl Remembered {
     }
 
     fn failed(&mut self, fault: &Fault, now: Timestamp, jitter: f64) {
-        self.failures = self.failures.saturating_add(1);
         let asked = fault.retry_after.and_then(|after| k8s_openapi::jiff::SignedDuration::try_from(after).ok());
+        // Consent comes when it comes, whatever call waits for it: the token is asked for again when its server may be asked.
+        if fault.class == FaultClass::ConsentPending {
+            self.pause(now, asked.unwrap_or_else(|| seconds(5)), false);
+            return;
+        }
+        self.failures = self.failures.saturating_add(1);
         let pause = backoff::growing(self.failures, jitter).max(asked.unwrap_or_default());
         self.pause(now, pause, false);
     }
@@ -173,11 +178,6 @@ impl Remembered {
             },
             Effect::NotCreated { fault: None, .. } => self.pause(now, backoff::growing(1, jitter), false),
             Effect::NotSent(fault) => match fault.class {
-                // Consent comes when it comes: the token is asked for again when its server may be asked.
-                FaultClass::ConsentPending => {
-                    let wait = fault.retry_after.and_then(|after| k8s_openapi::jiff::SignedDuration::try_from(after).ok());
-                    self.pause(now, wait.unwrap_or_else(|| seconds(5)), false);
-                }
                 FaultClass::Refused(_) | FaultClass::NotExpressible { .. } => self.pause(now, backoff::slow(jitter), true),
                 _ => self.failed(fault, now, jitter),
             },

@@ -12,6 +12,7 @@ mod field;
 mod generated;
 mod generations;
 mod life;
+mod logins;
 mod looks;
 mod notify;
 mod objects;

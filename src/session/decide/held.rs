@@ -107,8 +107,8 @@ impl Case<'_> {
             }
         }
         if by_release {
-            // What cannot be released is over when it cannot block its flow any more.
-            if memory.delete_unsupported && passed(clear) {
+            // What cannot be released, or is not shown to this client, is over when it cannot block its flow any more.
+            if (memory.delete_unsupported || looked == Some(Got::Error)) && passed(clear) {
                 return Decision::of(Row::R12, Step::RecordReleased(Ending::ByTime));
             }
             return self.release(Row::R12).at(self.now, [clear]);

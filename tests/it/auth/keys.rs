@@ -12,23 +12,33 @@ use qos_operator::auth::{PrivateKey, SigningAlgorithm};
 use serde_json::Value;
 
 /// A private key and its public half, as PEM.
-pub(super) struct Key {
+pub(crate) struct Key {
     private: String,
     public: String,
     rsa: bool,
 }
 
 impl Key {
-    pub(super) fn p256() -> Self {
+    pub(crate) fn p256() -> Self {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
         Self { private: pair.serialize_pem(), public: pair.public_key_pem(), rsa: false }
     }
 
-    pub(super) fn rsa() -> Self {
+    pub(crate) fn rsa() -> Self {
         let pair = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
         let private: Pkcs8V1Der<'_> = pair.as_der().unwrap();
         let public: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
         Self { private: pem("PRIVATE KEY", private.as_ref()), public: pem("PUBLIC KEY", public.as_ref()), rsa: true }
+    }
+
+    /// The private half, as a Secret holds it.
+    pub(crate) fn private_pem(&self) -> &str {
+        &self.private
+    }
+
+    /// The public half, as the client is registered with it.
+    pub(crate) fn public_pem(&self) -> &str {
+        &self.public
     }
 
     /// As a client's setting.

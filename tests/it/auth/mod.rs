@@ -4,7 +4,7 @@
 #![cfg(test)]
 
 mod ciba;
-mod keys;
+pub(crate) mod keys;
 mod life;
 mod proxy;
 mod scene;

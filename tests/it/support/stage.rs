@@ -1,8 +1,11 @@
 //! A stage for one test: a namespace of its own on the shared API server, a provider to run against, and an operator that sees
 //! nothing else, all on one clock that the test can move.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::jiff::SignedDuration;
@@ -66,9 +69,9 @@ impl Stage {
         let mut stage = Self::bare(prefix).await;
         stage.callback = Some("https://qos.example.com/notify".parse().unwrap());
         stage.secret(TOKEN).await;
-        let simulator = stage.simulator.as_ref().unwrap();
-        let (base, profiles) = (simulator.url_of(generation), simulator.profiles_url_of(generation));
-        stage.provider(json!({ "api": { "version": version, "baseURL": base, "profilesURL": profiles } })).await;
+        let mut api = stage.api_of(generation);
+        api["version"] = version.into();
+        stage.provider(json!({ "api": api })).await;
         stage
     }
 
@@ -139,6 +142,18 @@ impl Stage {
         &self.namespace
     }
 
+    /// Where the simulator gives out tokens.
+    pub(crate) fn oauth_url(&self) -> String {
+        self.simulator.as_ref().unwrap().oauth_url()
+    }
+
+    /// `spec.api` for a generation in CAMARA's own form.
+    pub(crate) fn api_of(&self, generation: Generation) -> Value {
+        let simulator = self.simulator.as_ref().unwrap();
+        let (base, profiles) = (simulator.url_of(generation), simulator.profiles_url_of(generation));
+        json!({ "version": generation.name(), "baseURL": base, "profilesURL": profiles })
+    }
+
     /// The base URL of the simulator.
     pub(crate) fn url(&self) -> String {
         self.simulator.as_ref().unwrap().url()
@@ -156,16 +171,23 @@ impl Stage {
 
     /// Applies a Secret of one entry.
     pub(crate) async fn any_secret(&self, name: &str, key: &str, value: &str) {
+        self.secret_of(name, &[(key, value)]).await;
+    }
+
+    /// Applies a Secret of several entries.
+    pub(crate) async fn secret_of(&self, name: &str, entries: &[(&str, &str)]) {
+        // Not `stringData`: what an apply leaves out there stays in `data`.
+        let data: BTreeMap<&str, String> = entries.iter().map(|(key, value)| (*key, BASE64_STANDARD.encode(value))).collect();
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret",
             "metadata": { "name": name, "namespace": self.namespace },
-            "stringData": { key: value },
+            "data": data,
         });
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
         secrets.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(secret)).await.unwrap();
     }
 
-    /// Applies the QosProvider; `spec` is merged over the usual one.
+    /// Applies the QosProvider; `spec` is merged over the usual one, and `null` takes a field away.
     pub(crate) async fn provider(&self, spec: Value) {
         let name = self.provider_name().to_owned();
         self.provider_named(&name, spec).await;
@@ -392,7 +414,11 @@ fn merge(base: &mut Value, over: Value) {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) => {
             for (key, value) in over {
-                merge(base.entry(key).or_insert(Value::Null), value);
+                if value.is_null() {
+                    base.remove(&key);
+                } else {
+                    merge(base.entry(key).or_insert(Value::Null), value);
+                }
             }
         }
         (base, over) => *base = over,

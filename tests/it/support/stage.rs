@@ -66,8 +66,7 @@ impl Stage {
         let mut stage = Self::bare(prefix).await;
         stage.callback = Some("https://qos.example.com/notify".parse().unwrap());
         stage.secret(TOKEN).await;
-        let simulator = stage.simulator.as_ref().unwrap();
-        let (base, profiles) = (simulator.url_of(generation), simulator.profiles_url_of(generation));
+        let (base, profiles) = (stage.url_of(generation), stage.profiles_url_of(generation));
         stage.provider(json!({ "api": { "version": version, "baseURL": base, "profilesURL": profiles } })).await;
         stage
     }
@@ -142,6 +141,16 @@ impl Stage {
     /// The base URL of the simulator.
     pub(crate) fn url(&self) -> String {
         self.simulator.as_ref().unwrap().url()
+    }
+
+    /// The base URL of the simulator's sessions in CAMARA's form of `generation`.
+    pub(crate) fn url_of(&self, generation: Generation) -> String {
+        self.simulator.as_ref().unwrap().url_of(generation)
+    }
+
+    /// The base URL of its profiles.
+    pub(crate) fn profiles_url_of(&self, generation: Generation) -> String {
+        self.simulator.as_ref().unwrap().profiles_url_of(generation)
     }
 
     /// Applies the Secret with the provider's token.

@@ -5,12 +5,14 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
+# Tests wait far more than they work.
+export RUST_TEST_THREADS ?= 4
 # Lines of code that a file may have, without blank lines and comments.
 MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
 CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
-.PHONY: help build demo test check vectors contract conformance model generate clean
+.PHONY: help build demo test check vectors contract conformance model crash generate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +52,10 @@ conformance: ## Run schemathesis against the simulator, by the same documents; E
 
 model: ## Check the decision table against the large models (long; a short form is in make test)
 	MODEL=long $(CARGO) test --release --locked --lib session::model -- --nocapture
+
+crash: ## Kill the operator at every call, with every generation of the API (long; a short form is in make test); CRASH="v1.1 Plain"
+	$(CONTROL_PLANE) build
+	CRASH="$${CRASH:-generations}" $(CARGO) test --locked --test it crash::a_crash -- --nocapture
 
 generate: ## Write crds/ again from the types
 	UPDATE=1 $(CARGO) test --quiet --locked --test it generated

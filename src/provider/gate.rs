@@ -81,8 +81,9 @@ impl Gate {
                 if changed {
                     state.rejections = state.rejections.saturating_add(1);
                 }
-                state.rejected = Some(fault.to_string());
-                state.doubt.clone_from(&state.rejected);
+                let said = fault.to_string();
+                state.rejected = Some(said.clone());
+                state.doubt = Some(said);
                 changed
             }
             Err(_) => false,

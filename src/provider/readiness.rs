@@ -89,7 +89,11 @@ impl Verdict {
                     }
                     _ => (Reconciling, Reason::ProviderError),
                 };
-                if standing == Stalled { Self::rejected(&fault.to_string()) } else { Self::not_ready(standing, reason, fault.to_string()) }
+                if standing == Stalled {
+                    Self::rejected(&fault.to_string())
+                } else {
+                    Self::not_ready(standing, reason, fault.to_string())
+                }
             }
         }
     }

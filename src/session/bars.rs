@@ -114,6 +114,16 @@ pub fn limits(object: &QosSession, provider: Option<&Provider>) -> Limits {
     Limits { min_seconds, max_seconds, max_lease_seconds: provider.spec.max_lease_seconds.map(i64::from) }
 }
 
+/// The longest life that the provider may grant on its own: from 0.11 on it may grant another duration than was asked for, up to the
+/// profile's maxDuration (`createSession`, `duration`); before, what was asked for is the most.
+pub fn longest_grant(object: &QosSession, provider: Option<&Provider>) -> Option<i64> {
+    let provider = provider.filter(|provider| provider.generation >= Generation::V0_11)?;
+    match provider.profile(&object.spec.qos_profile) {
+        ProfileAnswer::Limits { max, .. } => max,
+        _ => None,
+    }
+}
+
 /// Why a request cannot be said to this provider, before any call.
 fn inexpressible(object: &QosSession, provider: &Provider) -> Option<(Bar, BarWords)> {
     let (generation, name) = (provider.generation, &provider.name);

@@ -200,6 +200,15 @@ impl Context {
         all.retain(|_, objects| !objects.is_empty());
     }
 
+    /// A pass of `object` is about to look at these providers: it is woken by what changes in them from now on. What it turns out
+    /// not to use, [`Context::uses_provider`] takes off again.
+    pub fn looks_at_providers<'a>(&self, object: &Object, names: impl IntoIterator<Item = &'a str>) {
+        let mut all = self.by_provider.lock();
+        for name in names {
+            all.entry(name.to_owned()).or_default().insert(object.clone());
+        }
+    }
+
     /// Who uses a provider, waits for it, or waits for a default.
     pub fn users_of(&self, name: &str) -> HashSet<Object> {
         [name, ""].iter().filter_map(|name| self.by_provider.lock().get(*name).cloned()).flatten().collect()

@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 use parking_lot::Mutex;
 
 use super::backoff;
-use super::bounds::seconds;
+use super::bounds::{self, seconds};
 use super::decide::{Decision, Ending, Row, Step};
 use super::facts::{Memory, Outcome, Past, Word};
 use super::outcome::Effect;
@@ -117,8 +117,9 @@ impl Remembered {
         }
     }
 
-    /// A list of the device's sessions was read, or not: where it settles nothing, it is read again after a pause that grows.
-    pub fn listed(&mut self, settles: bool, fault: Option<&Fault>, now: Timestamp, jitter: f64) {
+    /// A list of the device's sessions was read, or not: where it settles nothing, it is read again after a pause that grows, but
+    /// right after `lands_by` of the open attempt, if that lies ahead: from then on what is not there never was.
+    pub fn listed(&mut self, settles: bool, fault: Option<&Fault>, lands_by: Option<Timestamp>, now: Timestamp, jitter: f64) {
         match fault {
             Some(fault) if fault.class != FaultClass::NotSupported => self.failed(fault, now, jitter),
             Some(_) => {}
@@ -129,6 +130,8 @@ impl Remembered {
             None => {
                 self.failures = self.failures.saturating_add(1);
                 self.pause(now, backoff::growing(self.failures, jitter), false);
+                let settled = lands_by.map(|at| later(at, bounds::MOMENT)).filter(|at| *at > now);
+                self.memory.pause_until = self.memory.pause_until.into_iter().chain(settled).min();
             }
         }
     }
@@ -231,7 +234,7 @@ impl Remembered {
 
 /// A poll at `at`, but right after the expiry where that comes first.
 fn by_expiry(at: Timestamp, expires: Option<Timestamp>, now: Timestamp) -> Timestamp {
-    let after = expires.map(|expires| later(expires, super::bounds::MOMENT)).filter(|after| *after > now);
+    let after = expires.map(|expires| later(expires, bounds::MOMENT)).filter(|after| *after > now);
     after.map_or(at, |after| at.min(after))
 }
 
@@ -293,4 +296,22 @@ pub const fn is_slow(reason: Reason) -> bool {
             | Reason::NamespaceNotAllowed
             | Reason::ConsentDenied
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_settles_nothing_is_read_again_after_a_growing_pause_but_right_after_a_create_can_no_longer_land() {
+        let at = |seconds: i64| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
+        let mut remembered = Remembered::default();
+        let mut look = |now: i64, lands_by: Option<i64>| {
+            remembered.listed(false, None, lands_by.map(at), at(now), 0.5);
+            remembered.memory.pause_until.unwrap().duration_since(at(0)).as_secs()
+        };
+        assert_eq!([look(0, Some(30)), look(5, Some(30)), look(15, Some(30))], [5, 15, 31]);
+        assert_eq!(look(31, Some(30)), 71, "what blocks now is no matter of landing");
+        assert_eq!(look(71, None), 151);
+    }
 }

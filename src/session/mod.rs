@@ -95,7 +95,7 @@ pub async fn run(
             }
         }
     });
-    let changes = tokio::spawn(watch::provider_changes(Arc::clone(&context)));
+    let changes = tokio::spawn(watch::provider_changes(Arc::clone(&context), context.providers.changes()));
     let woken = futures::stream::poll_fn(move |cx| wakes.poll_recv(cx))
         .map(|object| ObjectRef::<QosSession>::new(&object.name).within(&object.namespace));
     let (ending, stopping, first_list) = (shutdown.clone(), shutdown.clone(), listed.clone());

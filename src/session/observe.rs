@@ -84,6 +84,9 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
         (None, Some(_)) => parsed.record().map(|record| &record.provider),
         (None, None) => None,
     };
+    // Before the look at them: one that becomes ready right after it wakes this object again.
+    let waits = desired.provider.as_deref().unwrap_or_default();
+    context.looks_at_providers(&key, [waits].into_iter().chain(home_ref.map(|home| home.name.as_str())));
     let home = home_ref.and_then(|home| context.providers.by_uid(&home.uid));
     let pinned = home_ref.map(|home| home.name.clone());
     let name = desired.provider.clone().or(pinned).or_else(|| context.providers.default_name());
@@ -130,6 +133,7 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
     observed.longest_grant = bounds::seconds_to_ask(&goal, &past, &observed, now)
         .into_iter()
         .chain(parsed.record().map(|record| record.duration_seconds))
+        .chain(bars::longest_grant(object, provider.as_deref()))
         .max()
         .unwrap_or(0);
 

@@ -131,9 +131,8 @@ impl Guard {
     }
 }
 
-/// Wakes who waits for a provider when it changes.
-pub async fn provider_changes(context: Arc<Context>) {
-    let mut changes = context.providers.changes();
+/// Wakes who waits for a provider when it changes. `changes` must be there before the first pass.
+pub async fn provider_changes(context: Arc<Context>, mut changes: broadcast::Receiver<Change>) {
     loop {
         match changes.recv().await {
             Ok(Change::Other(name)) => context.provider_changed(&name),

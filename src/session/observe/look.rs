@@ -87,7 +87,7 @@ impl Observation {
             ours || open.is_none_or(|attempt| self.now > attempt.lands_by && !blocked)
         });
         context.memories.with(&self.key.uid, |remembered| {
-            remembered.listed(settles, self.look_fault.as_ref(), now, jitter);
+            remembered.listed(settles, self.look_fault.as_ref(), open.map(|attempt| attempt.lands_by), now, jitter);
             self.observed.memory = remembered.memory;
         });
         self.observed.look = Look::List(listed);

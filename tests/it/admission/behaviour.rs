@@ -162,6 +162,7 @@ async fn an_object_that_nobody_looked_at_says_so_and_has_its_defaults() {
                 "baseURL": "https://qod.example.com/qod/v0",
                 "deviceInRequest": "Auto",
                 "callbackField": "Auto",
+                "ports": "Any",
                 "overlappingSessions": "Rejected",
             },
             "auth": {"staticToken": {"tokenSecretRef": {"name": "token", "key": "token"}}},

@@ -8,77 +8,26 @@ use std::time::{Duration, Instant};
 
 use kube::ResourceExt as _;
 use qos_operator::api::{QosSession, RECONCILE_REQUESTED_AT_ANNOTATION};
+use qos_operator::simulator::generation::Generation;
 use qos_operator::simulator::ledger::Ledger;
 use qos_operator::simulator::session::Session;
-use qos_operator::simulator::settings::{Operation, Overlap, Settings};
 use qos_operator::simulator::{Admin, Selection};
 use serde_json::{Value, json};
 
+use super::setup::{Scene, Setup, Step};
 use crate::support::fault::{Entry, Faults, Kind, Named, Side};
 use crate::support::process::{self, OperatorProcess};
 use crate::support::proxy::{Call, Proxy, Upstream};
 use crate::support::stage::{Stage, TOKEN, condition};
 
 const NAME: &str = "camera-12";
-/// The lease, in seconds.
-const LEASE: i64 = 10;
-/// How long the simulator keeps what the network has ended, in seconds.
-const RETENTION: i64 = 3;
-/// `--send-window`, `--late-effect` + requestTimeoutSeconds, `--requested-max`, `--clock-skew`, in seconds.
-const MARGINS: [i64; 4] = [1, 1 + 1, 2, 1];
-/// By when a create that was sent has been received, or never is, in seconds after its record; the record's times are whole seconds.
-pub(crate) const SETTLE: Duration = Duration::from_secs((MARGINS[0] + MARGINS[1] + MARGINS[3] + 1).cast_unsigned());
-/// By when nothing of a create can be alive, in seconds after its record.
-pub(crate) const DEATH: Duration =
-    Duration::from_secs((MARGINS[0] + MARGINS[1] + MARGINS[2] + MARGINS[3] + LEASE).cast_unsigned());
-/// After that the test gives up.
-const PATIENCE: Duration = Duration::from_secs(DEATH.as_secs() + 30);
 /// Without a mutating call for this long, a step of the life is over.
 const QUIET: Duration = Duration::from_millis(500);
-
-/// What the session lives through between its creation and its deletion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scene {
-    Plain,
-    /// Renewed by an extend.
-    Extended,
-    /// Renewed by release and create: the provider has no extend.
-    Reissued,
-    /// `qosProfile` is edited.
-    Edited,
-    /// The network ends it.
-    Terminated,
-    /// `qosProfile` is edited, at a provider that would open a second session beside the first.
-    Accepting,
-}
-
-impl Scene {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Plain, Self::Extended, Self::Reissued, Self::Edited, Self::Terminated, Self::Accepting];
-
-    pub(crate) const fn steps(self) -> &'static [Step] {
-        match self {
-            Self::Plain => &[Step::Create, Step::Delete],
-            _ => &[Step::Create, Step::Change, Step::Delete],
-        }
-    }
-}
-
-/// A part of the life, from something that is done to the session until the operator has followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// The operator starts, and the object is there.
-    Create,
-    /// What the scene is about.
-    Change,
-    /// The object is deleted.
-    Delete,
-}
 
 /// A fault at a call of a life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Point {
-    pub(crate) scene: Scene,
+    pub(crate) setup: Setup,
     pub(crate) step: Step,
     pub(crate) side: Side,
     /// Of the side's mutating calls in the step, from 1.
@@ -113,6 +62,7 @@ impl fmt::Display for Stuck {
 }
 
 struct Life {
+    setup: Setup,
     stage: Stage,
     faults: Faults,
     process: OperatorProcess,
@@ -120,11 +70,11 @@ struct Life {
     _proxies: [Proxy; 2],
 }
 
-/// Lives through `scene` with at most one fault. `folder` gets the operator's log.
-pub(crate) async fn live(scene: Scene, point: Option<Point>, folder: &Path) -> Result<Lived, Stuck> {
-    let life = Life::prepare(scene, folder).await;
+/// Lives through the scene of `setup` with at most one fault. `folder` gets the operator's log.
+pub(crate) async fn live(setup: Setup, point: Option<Point>, folder: &Path) -> Result<Lived, Stuck> {
+    let life = Life::prepare(setup, folder).await;
     let supervisor = tokio::spawn(supervise(life.process.clone()));
-    let lived = life.through(scene, point).await;
+    let lived = life.through(point).await;
     supervisor.abort();
     // The task may be in the middle of a start: only when it has ended is the process ours alone.
     let _ = supervisor.await;
@@ -144,17 +94,9 @@ async fn supervise(process: OperatorProcess) {
 }
 
 impl Life {
-    async fn prepare(scene: Scene, folder: &Path) -> Self {
+    async fn prepare(setup: Setup, folder: &Path) -> Self {
         let stage = Stage::bare("crash").await;
-        let change = |settings: &mut Settings| {
-            settings.retention_seconds = RETENTION;
-            match scene {
-                Scene::Reissued => drop(settings.operations_off.insert(Operation::Extend, 405)),
-                Scene::Accepting => settings.overlap = Overlap::Off,
-                _ => {}
-            }
-        };
-        stage.admin.change(change).await.unwrap();
+        stage.admin.change(|settings| setup.change(settings)).await.unwrap();
         // The process needs the proxies' addresses, and the proxies' faults need the process.
         let process = Arc::new(OnceLock::<OperatorProcess>::new());
         let faults = Faults::new({
@@ -166,33 +108,41 @@ impl Life {
         let api_server = Upstream::new(&config.cluster_url.to_string(), &authorities);
         let api_server = Proxy::start(api_server, faults.hook(Side::ApiServer, of_api_server)).await;
         let provider = Upstream::new(&stage.url(), &[]);
-        let provider = Proxy::start(provider, faults.hook(Side::Provider, |call| Some(of_provider(call)))).await;
+        let provider = Proxy::start(provider, faults.hook(Side::Provider, of_provider)).await;
 
         stage.secret(TOKEN).await;
-        let path = url::Url::parse(&stage.url()).unwrap().path().to_owned();
+        let behind = |url: String| format!("{}{}", provider.url(), url::Url::parse(&url).unwrap().path());
+        let generation = setup.generation;
+        let mut api = match generation {
+            // In the form in which the simulator speaks by default: Telefónica's.
+            Generation::V0_10 => json!({ "baseURL": behind(stage.url()) }),
+            _ => json!({
+                "baseURL": behind(stage.url_of(generation)),
+                "profilesURL": behind(stage.profiles_url_of(generation)),
+            }),
+        };
+        api["version"] = json!(generation.name());
+        api["overlappingSessions"] = json!(if setup.scene == Scene::Accepting { "Accepted" } else { "Rejected" });
         let spec = json!({
-            "api": {
-                "baseURL": format!("{}{path}", provider.url()),
-                "overlappingSessions": if scene == Scene::Accepting { "Accepted" } else { "Rejected" },
-            },
+            "api": api,
             "limits": { "requestTimeoutSeconds": 1 },
             "polling": { "requestedPeriodSeconds": 1, "availablePeriodSeconds": 10 },
         });
         stage.provider(spec).await;
         let kubeconfig = process::kubeconfig(&config, &api_server.url());
-        let started = OperatorProcess::new(folder, &kubeconfig, arguments(&stage.namespace));
+        let started = OperatorProcess::new(folder, &kubeconfig, setup.arguments(&stage.namespace));
         assert!(process.set(started.clone()).is_ok());
-        Self { stage, faults, process: started, _proxies: [api_server, provider] }
+        Self { setup, stage, faults, process: started, _proxies: [api_server, provider] }
     }
 
-    async fn through(&self, scene: Scene, point: Option<Point>) -> Result<Lived, Stuck> {
+    async fn through(&self, point: Option<Point>) -> Result<Lived, Stuck> {
         let (mut steps, mut after) = (Vec::new(), None);
-        for step in scene.steps() {
+        for step in self.setup.scene.steps() {
             if let Some(point) = point.filter(|point| point.step == *step) {
                 self.faults.arm(point.side, point.number, point.kind);
             }
             let from = self.faults.journal().len();
-            self.step(scene, *step).await?;
+            self.step(*step).await?;
             if let (None, Some((place, at))) = (after, self.faults.struck()) {
                 after = Some((place, at.elapsed()));
             }
@@ -213,10 +163,10 @@ impl Life {
         Ok(Lived { journal, steps, struck: after, at_gone, at_end, starts, panicked })
     }
 
-    async fn step(&self, scene: Scene, step: Step) -> Result<(), Stuck> {
-        match (step, scene) {
+    async fn step(&self, step: Step) -> Result<(), Stuck> {
+        match (step, self.setup.scene) {
             (Step::Create, _) => {
-                let spec = json!({ "durationSeconds": LEASE, "renewalPolicy": "Always" });
+                let spec = json!({ "durationSeconds": self.setup.lease(), "renewalPolicy": "Always" });
                 self.stage.create(NAME, spec).await;
                 self.until("AVAILABLE", serves).await
             }
@@ -242,7 +192,7 @@ impl Life {
             }
             (Step::Delete, _) => {
                 self.stage.delete(NAME).await;
-                let deadline = Instant::now() + PATIENCE;
+                let deadline = Instant::now() + self.setup.patience();
                 while let Some(object) = self.stage.get(NAME).await {
                     self.in_time(deadline, "gone", Some(&object))?;
                     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -262,7 +212,7 @@ impl Life {
 
     /// Waits until the object, and the one session that lives for it, are as `holds` says.
     async fn until(&self, what: &str, holds: impl Fn(&QosSession, &Session) -> bool) -> Result<(), Stuck> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.setup.patience();
         loop {
             let object = self.stage.get(NAME).await;
             let live: Vec<_> = self.admin().sessions().into_iter().filter(Session::serves).collect();
@@ -281,7 +231,8 @@ impl Life {
         let status = object.map(|object| serde_json::to_string(&(&object.status, object.annotations())).unwrap());
         let entries = serde_json::to_string(&self.admin().entries()).unwrap();
         Err(Stuck(format!(
-            "not {what} after {PATIENCE:?}; object {status:?}; sessions {entries}\n{}",
+            "not {what} after {:?}; object {status:?}; sessions {entries}\n{}",
+            self.setup.patience(),
             trace(&self.faults.journal())
         )))
     }
@@ -305,24 +256,6 @@ pub(crate) fn trace(journal: &[Entry]) -> String {
     journal.iter().map(line).collect()
 }
 
-fn arguments(namespace: &str) -> Vec<String> {
-    let [window, late, requested, skew] = MARGINS;
-    let flags = [
-        ("--namespace", namespace.to_owned()),
-        ("--watch-namespace", namespace.to_owned()),
-        ("--session-selector", format!("stage={namespace}")),
-        ("--send-window", format!("{window}s")),
-        ("--late-effect", format!("{}s", late - 1)),
-        ("--list-lag", "0s".to_owned()),
-        ("--requested-max", format!("{requested}s")),
-        ("--clock-skew", format!("{skew}s")),
-        ("--retention", format!("{RETENTION}s")),
-        ("--renewal-margin", "3s".to_owned()),
-        ("--log-level", "info,qos_operator=debug".to_owned()),
-    ];
-    flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
-}
-
 /// What the operator writes about: sessions, providers and its key. Events do not count.
 fn of_api_server(call: &Call) -> Option<Named> {
     let mut parts = call.path().split('/').skip_while(|part| !["qossessions", "qosproviders", "secrets"].contains(part));
@@ -336,14 +269,16 @@ fn of_api_server(call: &Call) -> Option<Named> {
     Some(Named { what: format!("{} {resource}{sub}", call.method), detail: detail.unwrap_or_default() })
 }
 
-fn of_provider(call: &Call) -> Named {
+/// What the provider is asked to change. A look at its list or its profiles is a POST too, but changes nothing.
+fn of_provider(call: &Call) -> Option<Named> {
     let last = call.path().rsplit('/').next().unwrap_or_default();
     let what = match last {
+        "retrieve-sessions" | "retrieve-qos-profiles" => return None,
         "sessions" => "/sessions",
         "extend" => "/sessions/{id}/extend",
         _ => "/sessions/{id}",
     };
-    Named { what: format!("{} {what}", call.method), detail: String::new() }
+    Some(Named { what: format!("{} {what}", call.method), detail: String::new() })
 }
 
 /// The object says that it has what its spec asks for, and `live` is that.

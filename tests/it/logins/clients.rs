@@ -62,10 +62,11 @@ async fn no_session_of_a_new_client_is_made_before_the_old_one_cannot_be_in_its_
     stage.let_pass(900 + 360 - 150, 10).await;
     assert_eq!(stage.calls(Operation::Create), 1);
     assert_eq!(stage.get("camera-12").await.and_then(|object| status(&object).session_id), Some(id.clone()));
-    stage.pass_until(3600, 10, "camera-12", |object| {
-        condition(object, "Ready") == ("True", "Available") && status(object).session_id.is_some_and(|now| now != id)
-    })
-    .await;
+    stage
+        .pass_until(3600, 10, "camera-12", |object| {
+            condition(object, "Ready") == ("True", "Available") && status(object).session_id.is_some_and(|now| now != id)
+        })
+        .await;
     let ledger = stage.admin.ledger();
     assert_eq!((ledger.created, ledger.doubled, ledger.overlapping), (2, 0, 0), "{ledger}");
     // The first client never asks for its session again, which the ledger would call a leak.
@@ -74,4 +75,3 @@ async fn no_session_of_a_new_client_is_made_before_the_old_one_cannot_be_in_its_
     assert_eq!(stage.admin.ledger().live, 0);
     stage.stop_without_ledger().await;
 }
-

@@ -20,18 +20,15 @@ struct Costs {
 
 /// `way`: none is a static token.
 async fn life(way: Option<Way>, costs: Costs) {
-    let stage = match &way {
-        Some(way) => {
-            let mut stage = way.stage("way").await;
-            stage.admin.change(|settings| settings.oauth.token_lifetime_seconds = LIFE).await.unwrap();
-            stage.start().await;
-            stage
-        }
-        None => {
-            let stage = Stage::new("way").await;
-            stage.provider(json!({ "polling": { "availablePeriodSeconds": 60 } })).await;
-            stage
-        }
+    let stage = if let Some(way) = &way {
+        let mut stage = way.stage("way").await;
+        stage.admin.change(|settings| settings.oauth.token_lifetime_seconds = LIFE).await.unwrap();
+        stage.start().await;
+        stage
+    } else {
+        let stage = Stage::new("way").await;
+        stage.provider(json!({ "polling": { "availablePeriodSeconds": 60 } })).await;
+        stage
     };
     stage
         .create("camera-12", json!({ "device": { "phoneNumber": PHONE }, "durationSeconds": 3600, "renewalPolicy": "Always" }))

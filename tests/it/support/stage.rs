@@ -164,6 +164,16 @@ impl Stage {
         self.simulator.as_ref().unwrap()
     }
 
+    /// The base URL of the simulator's sessions in CAMARA's form of `generation`.
+    pub(crate) fn url_of(&self, generation: Generation) -> String {
+        self.simulator.as_ref().unwrap().url_of(generation)
+    }
+
+    /// The base URL of its profiles.
+    pub(crate) fn profiles_url_of(&self, generation: Generation) -> String {
+        self.simulator.as_ref().unwrap().profiles_url_of(generation)
+    }
+
     /// Applies the Secret with the provider's token.
     pub(crate) async fn secret(&self, token: &str) {
         self.any_secret("provider-token", "token", token).await;

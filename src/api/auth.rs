@@ -92,7 +92,7 @@ pub struct ClientCredentials {
     pub client_authentication: ClientAuthentication,
 
     /// The Secret with key `client-id`, and `client-secret`, or `private-key` (PEM: RSA, or P-256 in PKCS #8) and optionally `key-id`
-    /// and `algorithm` (RS256, PS256 or ES256; absent: RS256 for an RSA key).
+    /// and `algorithm` (RS256, PS256 or ES256; absent: RS256 for an RSA key, ES256 for a P-256 key).
     pub client_secret_ref: SecretNameRef,
 }
 
@@ -124,7 +124,7 @@ pub struct Ciba {
     pub client_authentication: ClientAuthentication,
 
     /// The Secret with key `client-id`, and `client-secret`, or `private-key` (PEM: RSA, or P-256 in PKCS #8) and optionally `key-id`
-    /// and `algorithm` (RS256, PS256 or ES256; absent: RS256 for an RSA key).
+    /// and `algorithm` (RS256, PS256 or ES256; absent: RS256 for an RSA key, ES256 for a P-256 key).
     pub client_secret_ref: SecretNameRef,
 }
 
@@ -147,7 +147,7 @@ pub struct JwtBearer {
     pub operation_scopes: Option<OperationScopes>,
 
     /// The Secret with the keys `client-id`, `private-key` (PEM: RSA, or P-256 in PKCS #8) and optionally `key-id` and `algorithm`
-    /// (RS256, PS256 or ES256; absent: RS256 for an RSA key).
+    /// (RS256, PS256 or ES256; absent: RS256 for an RSA key, ES256 for a P-256 key).
     pub client_secret_ref: SecretNameRef,
 }
 

@@ -120,8 +120,8 @@ pub struct ProviderApi {
     #[schemars(length(max = 512))]
     pub profiles_url: Option<String>,
 
-    /// Whether the device is sent in the body. Auto: Always up to v0.11 and with a token of the client alone; Never with `ciba` or
-    /// `jwtBearer` from v1.0, where the token names the device; what the provider rejects is corrected once and kept in
+    /// Whether the device is sent in the body. Auto: Always up to v0.10 and with a token of the client alone; Never with `ciba` or
+    /// `jwtBearer` from v0.11, where the token names the device; what the provider rejects is corrected once and kept in
     /// `status.deviceInRequest`. Always and Never fix it.
     #[serde(default)]
     pub device_in_request: DeviceInRequest,
@@ -140,8 +140,8 @@ pub struct ProviderApi {
     #[serde(default)]
     pub overlapping_sessions: OverlappingSessions,
 
-    /// A Secret of the operator's namespace whose keys are names of headers sent with every call, as for a gateway's key.
-    /// `Authorization`, `Host` and `Content-*` are refused.
+    /// A Secret of the operator's namespace whose keys are names of headers sent with every call to the API, as for a gateway's key;
+    /// not to the token endpoint. `Authorization`, `Host`, `Accept`, `Connection`, `Transfer-Encoding` and `Content-*` are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extra_headers_secret_ref: Option<SecretNameRef>,
 

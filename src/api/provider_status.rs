@@ -20,13 +20,13 @@ pub struct QosProviderStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<i32>,
 
-    /// What `spec.api.deviceInRequest` Auto has come to: Always or Never.
+    /// What a refusal has taught of `spec.api.deviceInRequest` Auto: Always or Never. Absent: it is as the version has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub device_in_request: Option<String>,
 
     /// What the API can do here: what its version has, less what the provider has answered with 405 or 501. Looked for anew when
-    /// the spec or a Secret changes, or the operator starts.
+    /// `api`, `auth` or a Secret that they name changes, or the operator starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Set)]

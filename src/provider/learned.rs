@@ -36,6 +36,11 @@ impl Learned {
         *self != before
     }
 
+    /// The probe was answered with 405 or 501.
+    pub(super) fn lack(&mut self, operations: impl IntoIterator<Item = Operation>) {
+        self.lacking.extend(operations);
+    }
+
     /// What is left of the generation's capabilities.
     pub(super) fn capabilities(&self, generation: Generation) -> Vec<Capability> {
         let has = |operation| generation.has(operation) && !self.lacking.contains(&operation);

@@ -13,6 +13,8 @@ use crate::qod::{self, AccessToken, Client, Fault, FaultClass, Legs, Operation, 
 pub(super) struct Probed {
     pub(super) finding: Finding,
     pub(super) profiles: Discovery,
+    /// Operations that it answered with 405 or 501.
+    pub(super) lacking: Vec<Operation>,
 }
 
 /// What the provider offers.
@@ -30,11 +32,14 @@ pub(super) enum Discovery {
 /// Where each token is for one device there is nothing to ask with.
 pub(super) async fn probe(access: Arc<Access>, limits: Arc<Limits>, clock: Clock) -> Probed {
     if access.tokens.legs() == Legs::Three {
-        return Probed { finding: Finding::Untried, profiles: Discovery::AsBefore };
+        let finding = Finding::Untried("each token is for one device");
+        return Probed { finding, profiles: Discovery::AsBefore, lacking: Vec::new() };
     }
     let asking = Asking { access, limits, clock };
-    let answer =
-        asking.ask(profiles_operation(&asking.access), |client, token| async move { client.profiles(&token).await }).await;
+    let mut lacking = Vec::new();
+    let listing = profiles_operation(&asking.access);
+    let answer = asking.ask(listing, |client, token| async move { client.profiles(&token).await }).await;
+    lacking.extend(not_supported(&answer).then_some(listing));
     let profiles = match answer {
         Ok(profiles) => Discovery::Profiles(profiles),
         Err(fault) => match fault.class {
@@ -56,7 +61,12 @@ pub(super) async fn probe(access: Arc<Access>, limits: Arc<Limits>, clock: Clock
             async move { client.get_session(&token, &id).await }
         })
         .await;
-    Probed { finding: of_session_probe(answer), profiles }
+    lacking.extend(not_supported(&answer).then_some(Operation::GetSession));
+    Probed { finding: of_session_probe(answer), profiles, lacking }
+}
+
+fn not_supported<T>(answer: &Result<T, Fault>) -> bool {
+    matches!(answer, Err(fault) if fault.class == FaultClass::NotSupported)
 }
 
 /// The operation whose scope the look at the profiles needs.
@@ -82,6 +92,6 @@ impl Asking {
     }
 }
 
-const fn failed(fault: qod::Fault) -> Probed {
-    Probed { finding: Finding::Failed(fault), profiles: Discovery::AsBefore }
+fn failed(fault: qod::Fault) -> Probed {
+    Probed { finding: Finding::Failed(fault), profiles: Discovery::AsBefore, lacking: Vec::new() }
 }

@@ -22,8 +22,8 @@ pub enum Readiness {
 pub(super) enum Finding {
     /// The credentials work and a read-only call was answered.
     Works,
-    /// Nothing can be tried without a device: each token is for one.
-    Untried,
+    /// Nothing can be tried without cost; why.
+    Untried(&'static str),
     /// The spec asks for what this operator or the client cannot do; nothing was sent.
     Spec(String),
     /// A Secret or a key of it is not there.
@@ -69,10 +69,10 @@ impl Verdict {
                 message: "the credentials work and the provider answers".to_owned(),
                 standing: Standing::Settled,
             },
-            Finding::Untried => Self {
+            Finding::Untried(why) => Self {
                 ready: true,
                 reason: Reason::Unverified,
-                message: "each token is for one device: the first session tells whether the credentials work".to_owned(),
+                message: format!("{why}: the first session tells whether the credentials work"),
                 standing: Standing::Settled,
             },
             Finding::Spec(message) => Self::not_ready(Stalled, Reason::InvalidSpec, message),
@@ -129,6 +129,8 @@ pub(super) fn of_session_probe<T>(answer: Result<T, Fault>) -> Finding {
         Err(fault) => match (fault.class, &fault.code) {
             // A refusal with a code: the API itself read the request, and disliked the id.
             (FaultClass::Gone, _) | (FaultClass::Refused(qod::Reason::Invalid), Some(_)) => Finding::Works,
+            // 405 or 501: something that knows the path, and sessions can only be created there.
+            (FaultClass::NotSupported, _) => Finding::Untried("the provider does not let sessions be read"),
             _ => Finding::Failed(fault),
         },
     }
@@ -151,8 +153,9 @@ mod tests {
     fn each_finding_has_its_row_of_the_table() {
         use Standing::{Reconciling, Settled, Stalled};
         assert_eq!(said(&Finding::Works), (true, Reason::Verified, Settled));
-        assert_eq!(said(&Finding::Untried), (true, Reason::Unverified, Settled));
-        let doubted = Verdict::of(&Finding::Untried).told(Some("the provider refused the credentials".to_owned()));
+        assert_eq!(said(&Finding::Untried("each token is for one device")), (true, Reason::Unverified, Settled));
+        let doubted = Verdict::of(&Finding::Untried("each token is for one device"))
+            .told(Some("the provider refused the credentials".to_owned()));
         assert_eq!((doubted.ready, doubted.reason, doubted.standing), (false, Reason::CredentialsRejected, Stalled));
         let tried = Verdict::of(&Finding::Works);
         assert_eq!(tried.told(Some("the provider refused the credentials".to_owned())), tried, "a probe knows better");
@@ -179,6 +182,8 @@ mod tests {
         assert_eq!(of_session_probe::<()>(Err(gone)), Finding::Works);
         let disliked = fault(FaultClass::Refused(qod::Reason::Invalid), Some(400), Some("INVALID_ARGUMENT"));
         assert_eq!(of_session_probe::<()>(Err(disliked)), Finding::Works);
+        let unreadable = of_session_probe::<()>(Err(fault(FaultClass::NotSupported, Some(405), None)));
+        assert!(matches!(unreadable, Finding::Untried(_)), "{unreadable:?}");
         for other in [
             fault(FaultClass::Refused(qod::Reason::Invalid), Some(400), None),
             fault(FaultClass::GatewayNotFound, Some(404), None),

@@ -218,6 +218,7 @@ impl Upkeep {
     /// Takes what a probe found.
     fn conclude(&mut self, probed: Probed) {
         let now = self.now();
+        self.file.learned.lock().lack(probed.lacking);
         match probed.profiles {
             Discovery::Profiles(profiles) => self.profiles = Some(profiles),
             Discovery::NotTold => self.profiles = None,

@@ -132,7 +132,9 @@ async fn how_the_provider_wants_the_device_is_learned_by_one_refusal_and_kept() 
     stage.create("camera-12", json!({ "device": { "phoneNumber": PHONES[0] }, "durationSeconds": 600 })).await;
     stage.available("camera-12").await;
     assert_eq!(stage.calls(Operation::Create), 2, "refused with the device, then without it");
-    assert_eq!(stage.provider_status().await.device_in_request.as_deref(), Some("Never"));
+    while stage.provider_status().await.device_in_request.as_deref() != Some("Never") {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     stage.stop().await;
     stage.start().await;
     stage.patch("camera-12", json!({ "spec": { "qosProfile": "QOS_S" } })).await;

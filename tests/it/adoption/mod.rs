@@ -70,8 +70,9 @@ fn lose_create(stage: &Stage) {
     stage.admin.add_fault(Fault::once(Target::Create, What::DropBefore)).unwrap();
 }
 
-/// How often each of these Events is on the object.
+/// How often each of these Events is on the object. They are written after the status that a test waited for.
 async fn told<const N: usize>(stage: &Stage, reasons: [&str; N]) -> [usize; N] {
+    stage.quiet().await;
     let events = stage.events(NAME).await;
     reasons.map(|reason| events.iter().filter(|event| event.1 == reason).count())
 }

@@ -121,8 +121,7 @@ impl Remembered {
     /// right after `lands_by` of the open attempt, if that lies ahead: from then on what is not there never was.
     pub fn listed(&mut self, settles: bool, fault: Option<&Fault>, lands_by: Option<Timestamp>, now: Timestamp, jitter: f64) {
         match fault {
-            Some(fault) if fault.class != FaultClass::NotSupported => self.failed(fault, now, jitter),
-            Some(_) => {}
+            Some(fault) => self.failed(fault, now, jitter),
             None if settles => {
                 self.failures = 0;
                 self.memory.pause_until = None;

@@ -132,9 +132,12 @@ async fn how_the_provider_wants_the_device_is_learned_by_one_refusal_and_kept() 
     stage.create("camera-12", json!({ "device": { "phoneNumber": PHONES[0] }, "durationSeconds": 600 })).await;
     stage.available("camera-12").await;
     assert_eq!(stage.calls(Operation::Create), 2, "refused with the device, then without it");
-    while stage.provider_status().await.device_in_request.as_deref() != Some("Never") {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let kept = async {
+        while stage.provider_status().await.device_in_request.as_deref() != Some("Never") {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), kept).await.expect("status.deviceInRequest becomes Never");
     stage.stop().await;
     stage.start().await;
     stage.patch("camera-12", json!({ "spec": { "qosProfile": "QOS_S" } })).await;

@@ -99,7 +99,8 @@ fn duration(create: &Create, mock: bool, settings: &Settings) -> Result<i64, Pro
 fn in_the_way(Conflict(until): Conflict, settings: &Settings) -> Problem {
     let mut message = "Another session is created for the same device".to_owned();
     if settings.has(Quirk::ConflictTime) {
-        message = format!("Found session XXXXXXXX-XXXX-XXXX-XXXX-XXXXXXXXXXXX already active until {until}");
+        // Whose session it is the provider that words it so does not tell either: it masks the id.
+        message = format!("Found a session already active until {until}");
     }
     Problem::new(Fault::Conflict, message)
 }

@@ -91,17 +91,22 @@ async fn a_create_that_never_landed_is_sent_again_after_the_settling_time_and_an
     version: &'static str,
 ) {
     let mut stage = Stage::of_generation("absent", generation, version).await;
-    lose_create(&stage);
+    is_lost_and_sent_again(&mut stage).await;
+    assert_eq!(told(&stage, ["Adopted", "DuplicateReleased"]).await, [0, 0]);
+    stage.finish().await;
+}
+
+/// A create that never landed: nothing is sent while it could still land.
+async fn is_lost_and_sent_again(stage: &mut Stage) {
+    lose_create(stage);
     stage.start().await;
     stage.create(NAME, json!({})).await;
     stage.ready(NAME, "Unknown", "OutcomeUnknown").await;
-    stage.let_pass(settling(&stage) - 20, 10).await;
+    stage.let_pass(settling(stage) - 20, 10).await;
     assert_eq!(stage.calls(Operation::Create), 1, "it could still land");
     stage.let_pass(80, 10).await;
     stage.available(NAME).await;
-    sent_again_after_an_empty_list(&stage);
-    assert_eq!(told(&stage, ["Adopted", "DuplicateReleased"]).await, [0, 0]);
-    stage.finish().await;
+    sent_again_after_an_empty_list(stage);
 }
 
 /// There were two creates, the second one after the settling time of the first, and right after a list that began after it too.
@@ -163,14 +168,6 @@ async fn without_a_callback_url_an_empty_list_after_the_settling_time_lets_the_c
 ) {
     let mut stage = Stage::of_generation("nosink", generation, version).await;
     stage.callback = None;
-    lose_create(&stage);
-    stage.start().await;
-    stage.create(NAME, json!({})).await;
-    stage.ready(NAME, "Unknown", "OutcomeUnknown").await;
-    stage.let_pass(settling(&stage) - 20, 10).await;
-    assert_eq!(stage.calls(Operation::Create), 1, "it could still land");
-    stage.let_pass(80, 10).await;
-    stage.available(NAME).await;
-    sent_again_after_an_empty_list(&stage);
+    is_lost_and_sent_again(&mut stage).await;
     stage.finish().await;
 }

@@ -9,9 +9,10 @@
 //! | [`session`] | the `QosSession` controller; its heart, [`session::decide`], is pure | provider, API server |
 //! | [`provider`] | the `QosProvider` controller and what sessions see of it | provider, API server |
 //! | [`notify`] | what the receiver of notifications answers | nothing |
+//! | [`leader`] | which of several replicas acts | API server (the Lease) |
 //! | [`simulator`] | a provider to run against | its own sockets |
 //! | [`clock`] | the one place that reads the time | the system's clock |
-//! | [`operator`], [`run`], [`args`], [`crds`] | the process | all of these |
+//! | [`operator`], [`replica`], [`run`], [`args`], [`crds`] | the process | all of these |
 //!
 //! The invariants, in the order in which they matter: for one `QosSession` there is never more than one live session; none is ever
 //! leaked; no device stays blocked by a session that nobody released; the status is the provider's word; a deletion ends; a session
@@ -23,11 +24,13 @@ pub mod auth;
 pub mod clock;
 pub mod crds;
 pub mod http;
+pub mod leader;
 pub mod notify;
 pub mod operator;
 pub mod private;
 pub mod provider;
 pub mod qod;
+pub mod replica;
 pub mod run;
 pub mod session;
 pub mod simulator;

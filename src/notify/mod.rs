@@ -10,6 +10,7 @@
 
 mod bearer;
 mod event;
+pub mod front;
 mod seen;
 mod target;
 mod verdict;
@@ -18,3 +19,14 @@ pub use event::{Event, NoEvent};
 pub use seen::{Effect, Seen};
 pub use target::Target;
 pub use verdict::{Attempt, Class, Request, Standing, Verdict, judge};
+
+/// What the receiver must know of the attempts, and where their events go.
+pub trait Directory: Send + Sync + 'static {
+    /// What is known of the attempt that a path names; none: nobody knows it. It answers from memory, and costs the same whether
+    /// the attempt is known or not.
+    fn attempt(&self, target: &Target) -> Option<Attempt>;
+
+    /// Takes an event that came with the right bearer: [`Class::Accepted`] or [`Class::Ignored`], nothing else. It returns at once:
+    /// the sender's answer waits for it.
+    fn deliver(&self, target: &Target, class: &Class);
+}

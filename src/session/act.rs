@@ -193,7 +193,9 @@ async fn extend(context: &Context, object: &QosSession, observation: &Observatio
         Ok(ticket) => ticket,
         Err(fault) => return Effect::NotExtended(fault),
     };
-    let may_send = || protocol::may_send(observation.now, context.clock.now(), &observation.observed.margins, Rules::ALL);
+    let margins = &observation.observed.margins;
+    let in_time = || protocol::may_send(observation.now, context.clock.now(), margins, Rules::ALL);
+    let may_send = || in_time() && context.fence.allows(margins.send_window);
     if !may_send() {
         return Effect::None;
     }
@@ -309,8 +311,9 @@ impl Create {
             client: self.record.client.clone(),
             fault,
         };
-        let may_send =
-            || protocol::may_send(attempt_at, self.context.clock.now(), &self.observation.observed.margins, Rules::ALL);
+        let margins = &self.observation.observed.margins;
+        let in_time = || protocol::may_send(attempt_at, self.context.clock.now(), margins, Rules::ALL);
+        let may_send = || in_time() && self.context.fence.allows(margins.send_window);
         // Nothing is awaited between this check and the first byte.
         if !may_send() {
             return not_created(None);

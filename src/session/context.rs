@@ -23,6 +23,7 @@ use super::timers::Timers;
 use super::turns::Turns;
 use crate::api::QosSession;
 use crate::clock::Clock;
+use crate::leader::Fence;
 use crate::provider::{Provider, Providers};
 use crate::qod::Generation;
 
@@ -51,6 +52,8 @@ pub struct Context {
     pub callback: Option<Url>,
     /// The flags' durations; `late_effect` without the provider's request time-out.
     pub margins: Margins,
+    /// What stops a leader that was deposed.
+    pub fence: Fence,
     /// What shutdown waits for.
     pub tasks: TaskTracker,
     /// Writes Events.

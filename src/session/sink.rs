@@ -6,11 +6,12 @@ use url::Url;
 
 use super::facts::Nonce;
 use super::key::OperatorKey;
+use crate::notify::Target;
 use crate::private::Private;
 use crate::qod::{self, Callback};
 
 /// Whose session it is and which send made it, as its callback URL tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Mark {
     /// The object's key.
     pub object: ObjectKey,
@@ -31,6 +32,21 @@ impl ObjectKey {
 
     fn text(self) -> String {
         format!("{:032x}", self.0)
+    }
+}
+
+impl Mark {
+    /// What the path of a notification names; none where it is nothing that was handed out.
+    pub fn of(target: &Target) -> Option<Self> {
+        let object =
+            target.object_key.as_deref().filter(|key| key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        let object = ObjectKey(u128::from_str_radix(object, 16).ok()?);
+        Some(Self { object, nonce: Nonce::parse(target.nonce.expose())? })
+    }
+
+    /// What its notifications carry: an HMAC of both, so that it is stored nowhere.
+    pub fn bearer(&self, key: &OperatorKey) -> Private<String> {
+        key.long(&["callback", &self.object.text(), self.nonce.text().expose()])
     }
 }
 

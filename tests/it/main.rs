@@ -19,4 +19,5 @@ mod objects;
 mod provider;
 mod qod;
 mod reasons;
+mod replicas;
 mod support;

@@ -20,6 +20,7 @@ use crate::provider::{self, Providers};
 use crate::session::claims::Claims;
 use crate::session::context::Context;
 use crate::session::facts::Margins;
+use crate::session::inbox::Inbox;
 use crate::session::key::{KeyError, OperatorKey};
 use crate::session::memory::Memories;
 use crate::session::timers::Timers;
@@ -103,7 +104,7 @@ pub fn start(client: kube::Client, operator_key: OperatorKey, fence: Fence, sett
         timers: Timers::default(),
         turns: Turns::new(settings.concurrency),
         memories: Memories::default(),
-        callback: settings.callback,
+        inbox: Inbox::default(),
         margins: settings.margins,
         fence,
         tasks: TaskTracker::new(),
@@ -117,6 +118,7 @@ pub fn start(client: kube::Client, operator_key: OperatorKey, fence: Fence, sett
     let provider_settings = provider::Settings {
         selector: settings.sessions.selector.clone(),
         profile_refresh: settings.profile_refresh,
+        callback: settings.callback,
         ..provider::Settings::new(settings.namespace, clock)
     };
     parts.spawn(provider::run(client, provider_settings, providers, shutdown.clone()));

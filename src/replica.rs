@@ -1,5 +1,6 @@
 //! One replica: it receives notifications from its start to its end, and between them it stands by, leads and leaves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -9,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::args::RunArguments;
 use crate::clock::Clock;
 use crate::leader::{self, Campaign, Fence, Leader, Loss, Pace};
-use crate::notify::front::{Front, listener};
+use crate::notify::front::{Deliver, Front, listener};
+use crate::notify::receiver::{self, Receiver};
 use crate::operator::{self, Operator, Settings};
 use crate::run::Error;
 
@@ -29,6 +31,7 @@ pub async fn serve(arguments: &RunArguments) -> Result<(), Error> {
 
     let front = Front::new(key.clone(), clock.clone(), pace.map(|pace| pace.lease_duration));
     let receiving = CancellationToken::new();
+    let receiver = receive(arguments, &front, &receiving).await?;
     let address = hand_over_address(arguments, pace, &front, &receiving).await?;
     let campaign = pace.map(|pace| {
         let settings = leader::Settings {
@@ -60,6 +63,11 @@ pub async fn serve(arguments: &RunArguments) -> Result<(), Error> {
         campaign.resign().await;
     }
     receiving.cancel();
+    if let Some(receiver) = receiver
+        && receiver.ended().await.is_err()
+    {
+        tracing::warn!("the receiver of notifications had ended by itself");
+    }
     if campaign.is_some() && timeout(HAND_OVER, front.handed_over()).await.is_err() {
         tracing::info!("nobody has taken the last notifications; what they tell is found at the next poll");
     }
@@ -74,7 +82,7 @@ async fn lead(
     campaign: Option<&Campaign>,
     signals: &mut Signals,
 ) -> Result<(), Error> {
-    let _ = (leader, front);
+    front.lead(leader, Arc::clone(&operator.context) as Arc<dyn Deliver>);
     let result = tokio::select! {
         () = signals.received() => Ok(()),
         () = operator.ended() => Err(Error::Ended),
@@ -96,6 +104,13 @@ async fn config() -> Result<kube::Config, Error> {
     Ok(config)
 }
 
+/// The receiver of notifications, if there is to be one. It listens from the start on, whoever leads.
+async fn receive(arguments: &RunArguments, front: &Front, receiving: &CancellationToken) -> Result<Option<Receiver>, Error> {
+    let Some(settings) = arguments.notify.clone().settings() else { return Ok(None) };
+    let receiver = receiver::start(settings, Arc::new(front.clone()), receiving.clone()).await;
+    receiver.map(Some).map_err(|source| Error::Listen { flag: "--notify-listen", source })
+}
+
 /// Where other replicas hand notifications over to this one, if there are other ones.
 async fn hand_over_address(
     arguments: &RunArguments,
@@ -103,7 +118,7 @@ async fn hand_over_address(
     front: &Front,
     receiving: &CancellationToken,
 ) -> Result<Option<String>, Error> {
-    if pace.is_none() {
+    if pace.is_none() || arguments.notify.notify_listen.is_none() {
         return Ok(None);
     }
     let listen = arguments.leader.hand_over_listen;

@@ -25,6 +25,8 @@ use super::{Attempt, Class, Directory, Event, Target};
 use crate::clock::Clock;
 use crate::leader::{Leader, Place};
 use crate::qod::Generation;
+use crate::session::context::Context;
+pub use crate::session::inbox::Standing;
 use crate::session::key::OperatorKey;
 use crate::session::sink::Mark;
 
@@ -41,22 +43,6 @@ const UNTIL_LISTED: Duration = Duration::from_millis(100);
 /// How often what is over is dropped.
 const PRUNE: Duration = Duration::from_secs(10);
 
-/// What the leader knows of the object and the attempt that a callback URL names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// The objects are not listed yet: nothing can be said.
-    Unlisted,
-    /// There is no such object (any more).
-    Gone,
-    /// There is.
-    Known {
-        /// Of the API that the attempt was made with, as far as is known.
-        generation: Option<Generation>,
-        /// Whether an event of the attempt can still matter.
-        standing: super::Standing,
-    },
-}
-
 /// What takes the events on the leader. Neither costs I/O.
 pub trait Deliver: Send + Sync + 'static {
     /// What is known of the object and the attempt.
@@ -64,6 +50,16 @@ pub trait Deliver: Send + Sync + 'static {
 
     /// Takes an event with the right bearer.
     fn notified(&self, mark: &Mark, event: &Event);
+}
+
+impl Deliver for Context {
+    fn standing(&self, mark: &Mark) -> Standing {
+        Self::standing(self, mark)
+    }
+
+    fn notified(&self, mark: &Mark, event: &Event) {
+        Self::notified(self, mark, event);
+    }
 }
 
 /// Where the events that this replica receives go. Clones share it.

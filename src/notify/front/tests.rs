@@ -9,7 +9,7 @@ use super::*;
 use crate::notify::{Request, Verdict, judge};
 use crate::qod::{QosStatus, SessionId};
 use crate::session::facts::Nonce;
-use crate::session::sink::callback;
+use crate::session::sink::{ObjectKey, callback};
 
 /// Stands for the sessions of a leader.
 #[derive(Default)]
@@ -58,7 +58,9 @@ fn front() -> Front {
 /// Path and bearer of a callback that was handed out.
 fn handed_out(uid: &str) -> (String, String) {
     let base: Url = "https://qos.example.com/notify".parse().unwrap();
-    let callback = callback(&OperatorKey::fixed(), &base, uid, Nonce(7), Timestamp::UNIX_EPOCH);
+    let key = OperatorKey::fixed();
+    let mark = Mark { object: ObjectKey::of(&key, uid), nonce: Nonce(7) };
+    let callback = callback(&key, &base, &mark, Timestamp::UNIX_EPOCH);
     let url: Url = callback.url.expose().parse().unwrap();
     (url.path().to_owned(), callback.token.expose().clone())
 }

@@ -2,4 +2,5 @@
 
 mod election;
 mod load;
+mod notifications;
 mod replica;

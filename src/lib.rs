@@ -9,6 +9,8 @@
 //! | [`session`] | the `QosSession` controller; its heart, [`session::decide`], is pure | provider, API server |
 //! | [`provider`] | the `QosProvider` controller and what sessions see of it | provider, API server |
 //! | [`notify`] | what the receiver of notifications answers | nothing |
+//! | [`notify::receiver`] | the HTTP server around it | its own sockets, its certificate's files |
+//! | [`notify::front`] | lets any replica receive | its own sockets |
 //! | [`leader`] | which of several replicas acts | API server (the Lease) |
 //! | [`simulator`] | a provider to run against | its own sockets |
 //! | [`clock`] | the one place that reads the time | the system's clock |

@@ -8,6 +8,7 @@ mod adoption;
 mod auth;
 mod contract;
 mod crash;
+mod events;
 mod field;
 mod generated;
 mod generations;

@@ -5,6 +5,7 @@ use k8s_openapi::jiff::SignedDuration;
 use url::Url;
 
 use crate::session::facts::Margins;
+use crate::workload::args::WorkloadArguments;
 
 /// Keeps CAMARA Quality-on-Demand sessions as QosSession objects declare them.
 #[derive(Debug, Parser)]
@@ -50,6 +51,9 @@ pub struct RunArguments {
     /// how a session whose create was not answered is found in the provider's list (from API version v0.11; https from v1.1).
     #[arg(long, env = "QOS_CALLBACK_URL", value_parser = callback_url)]
     pub callback_url: Option<Url>,
+    /// See [`WorkloadArguments`].
+    #[command(flatten)]
+    pub workloads: WorkloadArguments,
     /// See [`MarginArguments`].
     #[command(flatten)]
     pub margins: MarginArguments,

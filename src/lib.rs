@@ -9,6 +9,7 @@
 //! | [`session`] | the `QosSession` controller; its heart, [`session::decide`], is pure | provider, API server |
 //! | [`provider`] | the `QosProvider` controller and what sessions see of it | provider, API server |
 //! | [`notify`] | what the receiver of notifications answers | nothing |
+//! | [`workload`] | from annotated Pods and Services to `QosSession`s; its heart, [`workload::plan`], is pure | API server |
 //! | [`simulator`] | a provider to run against | its own sockets |
 //! | [`clock`] | the one place that reads the time | the system's clock |
 //! | [`operator`], [`run`], [`args`], [`crds`] | the process | all of these |
@@ -31,3 +32,4 @@ pub mod qod;
 pub mod run;
 pub mod session;
 pub mod simulator;
+pub mod workload;

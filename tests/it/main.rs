@@ -20,3 +20,4 @@ mod provider;
 mod qod;
 mod reasons;
 mod support;
+mod workload;

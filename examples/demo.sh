@@ -220,8 +220,8 @@ quiet wait qos --all -n stadium --for=condition=Available --timeout="${patience}
 kc get qos -n stadium -o wide
 say "A typo is told where it was made, and what stands stays:"
 kc annotate service media -n stadium qos-operator.io/durration=1h
-told() { "$KUBECTL" events -n stadium --for "$1" -o name | grep -q .; }
-until_holds "the typo is told" told service/media
+told() { "$KUBECTL" events -n stadium --for "$1" | grep -q "$2"; }
+until_holds "the typo is told" told service/media qos-operator.io/durration
 kc events -n stadium --for service/media
 kc delete service media -n stadium
 until_holds "the Service's sessions are released" sessions_of_workloads 0

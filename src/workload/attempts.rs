@@ -92,7 +92,7 @@ mod tests {
             owners: std::collections::BTreeSet::new(),
             spec: Box::default(),
         };
-        Step::Apply { desired, uid: None, fingerprint, askers: Vec::new() }
+        Step::Apply { desired, uid: None, surplus: Vec::new(), fingerprint, askers: Vec::new() }
     }
 
     fn delete() -> Step {

@@ -49,8 +49,25 @@ impl Desired {
             && self.owners == child.owners
     }
 
-    /// For a server-side apply; of an object that is there, with its uid.
-    pub fn manifest(&self, uid: Option<&str>) -> Value {
+    /// The fields that somebody has added to the spec of `child`: an apply takes away only what it once set itself.
+    pub fn surplus(&self, child: &Child) -> Vec<&'static str> {
+        let Some(theirs) = &child.spec else { return Vec::new() };
+        let ours = &self.spec;
+        let fields = [
+            ("providerRef", ours.provider_ref.is_none() && theirs.provider_ref.is_some()),
+            ("devicePorts", ours.device_ports.is_none() && theirs.device_ports.is_some()),
+            ("applicationServerPorts", ours.application_server_ports.is_none() && theirs.application_server_ports.is_some()),
+            ("durationSeconds", ours.duration_seconds.is_none() && theirs.duration_seconds.is_some()),
+        ];
+        fields.into_iter().filter_map(|(field, surplus)| surplus.then_some(field)).collect()
+    }
+
+    /// For a server-side apply; of an object that is there, with its uid. `surplus` is set to null, which means absent.
+    pub fn manifest(&self, uid: Option<&str>, surplus: &[&str]) -> Value {
+        let mut spec = json!(self.spec);
+        for field in surplus {
+            spec[*field] = Value::Null;
+        }
         let owners = self.owners.iter().map(|owner| {
             json!({
                 "apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid,
@@ -65,14 +82,14 @@ impl Desired {
             "apiVersion": QosSession::api_version(&()),
             "kind": QosSession::kind(&()),
             "metadata": metadata,
-            "spec": self.spec,
+            "spec": spec,
         })
     }
 
     /// Tells one apply from another: what is asked for, and what stood there.
     pub fn fingerprint(&self, child: Option<&Child>) -> u64 {
         let mut hasher = DefaultHasher::new();
-        self.manifest(None).to_string().hash(&mut hasher);
+        self.manifest(None, &[]).to_string().hash(&mut hasher);
         if let Some(child) = child {
             child.uid.hash(&mut hasher);
             serde_json::to_string(&child.spec).unwrap_or_default().hash(&mut hasher);
@@ -141,6 +158,38 @@ mod tests {
         ];
         let names: BTreeSet<_> = all.iter().map(with).collect();
         assert_eq!(names.len(), all.len());
+    }
+
+    #[test]
+    fn what_somebody_adds_to_the_spec_is_taken_away_again() {
+        let desired =
+            Desired { name: "qos-1".to_owned(), labels: labels(), owners: BTreeSet::new(), spec: Box::new(spec(usual())) };
+        let mut theirs = usual();
+        for (field, value) in [
+            ("providerRef", json!({ "name": "p1" })),
+            ("devicePorts", json!({ "ports": [1] })),
+            ("applicationServerPorts", json!({ "ports": [1] })),
+            ("durationSeconds", json!(60)),
+        ] {
+            theirs[field] = value;
+        }
+        let child = Child {
+            uid: "c".to_owned(),
+            version: None,
+            deleting: false,
+            spec: Some(Box::new(spec(theirs.clone()))),
+            labels: labels(),
+            owners: BTreeSet::new(),
+            unclaimed_since: None,
+        };
+        let surplus = desired.surplus(&child);
+        let manifest = desired.manifest(Some("c"), &surplus);
+        let nulls =
+            manifest["spec"].as_object().unwrap().iter().filter(|(_, value)| value.is_null()).map(|(key, _)| key.as_str());
+        assert_eq!(nulls.collect::<BTreeSet<_>>(), surplus.iter().copied().collect());
+        assert_eq!(surplus.len(), 4);
+        let asked = Desired { spec: Box::new(spec(theirs)), ..desired };
+        assert!(asked.surplus(&child).is_empty());
     }
 
     #[test]

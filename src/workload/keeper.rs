@@ -1,24 +1,22 @@
-//! What the watches bring, and the passes that follow: one at a time in each namespace, a bounded number of writes at a time in all.
+//! What is known, and the passes that follow: one at a time in each namespace, a bounded number of writes at a time in all.
+
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1 as core;
-use kube::ResourceExt as _;
-use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube_runtime::watcher::Event;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use self::watched::{Listing, Watch};
 use super::Settings;
-use super::annotations::Kind;
 use super::counts::Counts;
-use super::facts::{Child, Claimant, Namespace, Nodes};
+use super::facts::{Child, Namespace, Nodes};
+use super::notice::Notice;
 use super::plan::Step;
 use super::room::{Pass, Room};
-use super::seen::{self, Pod, Service};
+use super::seen;
 use super::write::{Outcome, Writer};
-use crate::api::QosSession;
 use crate::session::Context;
 use crate::session::claims::Object;
 use crate::session::timers::Timers;
@@ -52,19 +50,6 @@ pub(super) struct Keeper {
     missing: BTreeSet<Watch>,
 }
 
-/// What is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Watch {
-    Pods,
-    Services,
-    Nodes,
-    Namespaces,
-    Children,
-}
-
-/// What the list that is being read has shown so far, of each watch: uids, or names of Nodes and namespaces.
-type Listing = BTreeMap<Watch, BTreeSet<String>>;
-
 impl Keeper {
     pub(super) fn new(
         context: Arc<Context>,
@@ -97,193 +82,6 @@ impl Keeper {
         (keeper, passes)
     }
 
-    pub(super) fn pods(&mut self, event: Event<Pod>) {
-        match event {
-            Event::Init => self.list(Watch::Pods),
-            Event::InitApply(pod) => self.claimant(Some(Watch::Pods), &pod.metadata, || seen::pod(&pod)),
-            Event::Apply(pod) => self.claimant(None, &pod.metadata, || seen::pod(&pod)),
-            Event::Delete(pod) => self.claimant_is_gone(&pod.namespace().unwrap_or_default(), &pod.uid().unwrap_or_default()),
-            Event::InitDone => self.forget_claimants(Watch::Pods, Kind::Pod),
-        }
-    }
-
-    pub(super) fn services(&mut self, event: Event<Service>) {
-        match event {
-            Event::Init => self.list(Watch::Services),
-            Event::InitApply(service) => self.claimant(Some(Watch::Services), &service.metadata, || seen::service(&service)),
-            Event::Apply(service) => self.claimant(None, &service.metadata, || seen::service(&service)),
-            Event::Delete(service) => {
-                self.claimant_is_gone(&service.namespace().unwrap_or_default(), &service.uid().unwrap_or_default());
-            }
-            Event::InitDone => self.forget_claimants(Watch::Services, Kind::Service),
-        }
-    }
-
-    pub(super) fn nodes(&mut self, event: Event<PartialObjectMeta<core::Node>>) {
-        match event {
-            Event::Init => self.list(Watch::Nodes),
-            Event::InitApply(node) => {
-                self.is_listed(Watch::Nodes, node.name_any());
-                self.node(&node);
-            }
-            Event::Apply(node) => self.node(&node),
-            Event::Delete(node) => self.node_is_gone(&node.name_any()),
-            Event::InitDone => {
-                let listed = self.listed(Watch::Nodes);
-                let gone: Vec<_> = self.nodes.keys().filter(|name| !listed.contains(*name)).cloned().collect();
-                for name in gone {
-                    self.node_is_gone(&name);
-                }
-                self.is_complete(Watch::Nodes);
-            }
-        }
-    }
-
-    pub(super) fn namespaces(&mut self, event: Event<PartialObjectMeta<core::Namespace>>) {
-        match event {
-            Event::Init => self.list(Watch::Namespaces),
-            Event::InitApply(namespace) => {
-                self.is_listed(Watch::Namespaces, namespace.name_any());
-                self.namespace(&namespace);
-            }
-            Event::Apply(namespace) => self.namespace(&namespace),
-            Event::Delete(namespace) => self.namespace_is_gone(&namespace.name_any()),
-            Event::InitDone => {
-                let listed = self.listed(Watch::Namespaces);
-                let gone: Vec<_> = self.namespaces.keys().filter(|name| !listed.contains(*name)).cloned().collect();
-                for name in gone {
-                    self.namespace_is_gone(&name);
-                }
-                self.is_complete(Watch::Namespaces);
-            }
-        }
-    }
-
-    pub(super) fn children(&mut self, event: Event<DeserializeGuard<QosSession>>) {
-        match event {
-            Event::Init => self.list(Watch::Children),
-            Event::InitApply(object) => self.child(true, object),
-            Event::Apply(object) => self.child(false, object),
-            Event::Delete(object) => {
-                let (metadata, child) = seen::child(object);
-                let namespace = metadata.namespace.unwrap_or_default();
-                let news = self.room(&namespace).child_is_gone(&metadata.name.unwrap_or_default(), &child.uid);
-                self.wake_if(news, &namespace);
-            }
-            Event::InitDone => {
-                let listed = self.listed(Watch::Children);
-                let mut gone = Vec::new();
-                for (namespace, room) in &self.rooms {
-                    let missing = room.children().filter(|(_, child)| !listed.contains(&child.uid));
-                    gone.extend(missing.map(|(name, child)| (namespace.clone(), name.clone(), child.uid.clone())));
-                }
-                for (namespace, name, uid) in gone {
-                    let news = self.room(&namespace).child_is_gone(&name, &uid);
-                    self.wake_if(news, &namespace);
-                }
-                self.is_complete(Watch::Children);
-            }
-        }
-    }
-
-    fn list(&mut self, watch: Watch) {
-        self.listing.insert(watch, BTreeSet::new());
-    }
-
-    fn is_listed(&mut self, watch: Watch, key: String) {
-        self.listing.entry(watch).or_default().insert(key);
-    }
-
-    fn listed(&mut self, watch: Watch) -> BTreeSet<String> {
-        self.listing.remove(&watch).unwrap_or_default()
-    }
-
-    /// The first list of `watch` is in. Before all are, nothing is planned: what is not known is not absent.
-    fn is_complete(&mut self, watch: Watch) {
-        if self.missing.remove(&watch) && self.missing.is_empty() {
-            for namespace in self.rooms.keys().cloned().collect::<Vec<_>>() {
-                self.wake(&namespace);
-            }
-        }
-    }
-
-    fn claimant(&mut self, listed: Option<Watch>, metadata: &kube::core::ObjectMeta, facts: impl FnOnce() -> Claimant) {
-        let namespace = metadata.namespace.as_deref().unwrap_or_default();
-        let annotated = seen::is_annotated(metadata);
-        // Most objects of a cluster have never heard of us: nothing is parsed or kept of them.
-        if !annotated && !self.rooms.contains_key(namespace) {
-            return;
-        }
-        if let Some(watch) = listed {
-            self.is_listed(watch, metadata.uid.clone().unwrap_or_default());
-        }
-        let news = self.room(namespace).claimant_is(facts());
-        self.wake_if(news, namespace);
-    }
-
-    fn claimant_is_gone(&mut self, namespace: &str, uid: &str) {
-        let news = self.rooms.get_mut(namespace).is_some_and(|room| room.claimant_is_gone(uid));
-        self.wake_if(news, namespace);
-    }
-
-    fn forget_claimants(&mut self, watch: Watch, kind: Kind) {
-        let listed = self.listed(watch);
-        let mut gone = Vec::new();
-        for (namespace, room) in &self.rooms {
-            let missing = room.claimants().filter(|claimant| claimant.kind == kind && !listed.contains(&claimant.uid));
-            gone.extend(missing.map(|claimant| (namespace.clone(), claimant.uid.clone())));
-        }
-        for (namespace, uid) in gone {
-            self.claimant_is_gone(&namespace, &uid);
-        }
-        self.is_complete(watch);
-    }
-
-    fn node(&mut self, node: &PartialObjectMeta<core::Node>) {
-        let (name, device) = (node.name_any(), seen::node(&node.metadata));
-        if self.nodes.get(&name) != Some(&device) {
-            self.nodes.insert(name.clone(), device);
-            self.wake_on(&name);
-        }
-    }
-
-    fn node_is_gone(&mut self, name: &str) {
-        if self.nodes.remove(name).is_some() {
-            self.wake_on(name);
-        }
-    }
-
-    fn wake_on(&mut self, node: &str) {
-        let there = self.rooms.iter().filter(|(_, room)| room.is_on(node)).map(|(namespace, _)| namespace.clone());
-        for namespace in there.collect::<Vec<_>>() {
-            self.wake(&namespace);
-        }
-    }
-
-    fn namespace(&mut self, namespace: &PartialObjectMeta<core::Namespace>) {
-        let (name, facts) = (namespace.name_any(), seen::namespace(&namespace.metadata, &self.shown_by));
-        if self.namespaces.get(&name) != Some(&facts) {
-            self.namespaces.insert(name.clone(), facts);
-            self.wake(&name);
-        }
-    }
-
-    fn namespace_is_gone(&mut self, name: &str) {
-        if self.namespaces.remove(name).is_some() {
-            self.wake(name);
-        }
-    }
-
-    fn child(&mut self, listed: bool, object: DeserializeGuard<QosSession>) {
-        let (metadata, child) = seen::child(object);
-        let namespace = metadata.namespace.unwrap_or_default();
-        if listed {
-            self.is_listed(Watch::Children, child.uid.clone());
-        }
-        let news = self.room(&namespace).child_is(&metadata.name.unwrap_or_default(), child);
-        self.wake_if(news, &namespace);
-    }
-
     fn room(&mut self, namespace: &str) -> &mut Room {
         self.rooms.entry(namespace.to_owned()).or_default()
     }
@@ -309,19 +107,21 @@ impl Keeper {
         let Some(pass) = room.begin(&facts, nodes, &awaited, self.settings.linger, self.context.clock.now()) else { return };
         self.counts.changed(before, room.tally);
         self.timers.set(&key("", ""), pass.look_at);
-        if room.is_busy() {
-            self.begin(namespace.to_owned(), pass);
-        } else if room.is_empty() {
+        let Pass { steps, notices, .. } = pass;
+        if room.is_empty() {
             self.rooms.remove(namespace);
+        } else if !steps.is_empty() {
+            self.begin(namespace.to_owned(), steps);
         }
+        self.tell(namespace, notices);
     }
 
-    fn begin(&self, namespace: String, pass: Pass) {
+    fn begin(&self, namespace: String, steps: Vec<Step>) {
         let (writer, permits, shutdown) = (self.writer.clone(), Arc::clone(&self.permits), self.shutdown.clone());
         let ended = self.ended.clone();
         self.context.tasks.spawn(async move {
             let mut outcomes = Vec::new();
-            for step in pass.steps {
+            for step in steps {
                 // The semaphore is never closed.
                 let _permit = permits.acquire().await;
                 if shutdown.is_cancelled() {
@@ -329,10 +129,6 @@ impl Keeper {
                 }
                 let outcome = writer.perform(&namespace, &step).await;
                 outcomes.push((step, outcome));
-            }
-            for notice in &pass.notices {
-                let _permit = permits.acquire().await;
-                writer.tell(&namespace, notice).await;
             }
             // The receiver is gone only when the operator is shutting down.
             let _ = ended.send(Ended { namespace, outcomes });
@@ -343,15 +139,22 @@ impl Keeper {
         let (now, jitter) = (self.context.clock.now(), self.context.jitter());
         let Some(room) = self.rooms.get_mut(&namespace) else { return };
         let notices = room.ended(outcomes, now, jitter);
-        if !notices.is_empty() {
-            let (writer, permits, namespace) = (self.writer.clone(), Arc::clone(&self.permits), namespace.clone());
-            self.context.tasks.spawn(async move {
-                for notice in notices {
-                    let _permit = permits.acquire().await;
-                    writer.tell(&namespace, &notice).await;
-                }
-            });
-        }
+        self.tell(&namespace, notices);
         self.wake(&namespace);
+    }
+
+    /// Nothing waits for Events.
+    fn tell(&self, namespace: &str, notices: Vec<Notice>) {
+        if notices.is_empty() {
+            return;
+        }
+        let (writer, permits, namespace) = (self.writer.clone(), Arc::clone(&self.permits), namespace.to_owned());
+        self.context.tasks.spawn(async move {
+            for notice in notices {
+                // The semaphore is never closed.
+                let _permit = permits.acquire().await;
+                writer.tell(&namespace, &notice).await;
+            }
+        });
     }
 }

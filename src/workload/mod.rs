@@ -17,6 +17,7 @@ pub mod counts;
 pub mod facts;
 mod keeper;
 pub mod keys;
+pub mod lean;
 pub mod notice;
 pub mod plan;
 pub mod room;
@@ -36,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::counts::Counts;
 use self::keeper::Keeper;
 use self::keys::{SOURCE_LABEL, SOURCE_WORKLOAD};
-use self::seen::{Pod, Service};
+use self::lean::{Pod, Service};
 use crate::api::QosSession;
 use crate::session::{self, Context};
 
@@ -59,14 +60,13 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     let client = &context.client;
-    let (pods, services) = (seen::pods(), seen::services());
     let (pods, services, children) = match &sessions.namespace {
         Some(namespace) => (
-            Api::<Pod>::namespaced_with(client.clone(), namespace, &pods),
-            Api::<Service>::namespaced_with(client.clone(), namespace, &services),
+            Api::<Pod>::namespaced(client.clone(), namespace),
+            Api::<Service>::namespaced(client.clone(), namespace),
             Api::<DeserializeGuard<QosSession>>::namespaced(client.clone(), namespace),
         ),
-        None => (Api::all_with(client.clone(), &pods), Api::all_with(client.clone(), &services), Api::all(client.clone())),
+        None => (Api::all(client.clone()), Api::all(client.clone()), Api::all(client.clone())),
     };
     let namespaces: Api<PartialObjectMeta<core::Namespace>> = Api::all(client.clone());
     let nodes: Api<PartialObjectMeta<core::Node>> = Api::all(client.clone());
@@ -112,12 +112,16 @@ fn taken<K>(kind: &str, event: watcher::Result<watcher::Event<K>>) -> Option<wat
     match event {
         Ok(event) => Some(event),
         Err(error) => {
-            let cause = match &error {
+            let status = match &error {
                 watcher::Error::InitialListFailed(kube::Error::Api(status))
                 | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-                | watcher::Error::WatchFailed(kube::Error::Api(status)) => format!("{} {}", status.code, status.reason),
-                watcher::Error::WatchError(status) => format!("{} {}", status.code, status.reason),
-                _ => "no answer of the API server, or one that cannot be read".to_owned(),
+                | watcher::Error::WatchFailed(kube::Error::Api(status))
+                | watcher::Error::WatchError(status) => Some(status),
+                _ => None,
+            };
+            let cause = match status {
+                Some(status) => format!("{} {}", status.code, status.reason),
+                None => "no answer of the API server, or one that cannot be read".to_owned(),
             };
             tracing::warn!(kind, cause, "a watch for workloads failed");
             None

@@ -56,6 +56,8 @@ pub enum Step {
         desired: Desired,
         /// Uid of the one that is there; none: there is none.
         uid: Option<String>,
+        /// Fields of its spec that somebody has added.
+        surplus: Vec<&'static str>,
         /// Tells this apply from another, by what is asked for and what stands there.
         fingerprint: u64,
         /// The oldest of each owner that asks for it, for what must be told when it is refused.
@@ -233,7 +235,9 @@ impl Planner<'_> {
         let mut told = BTreeSet::new();
         let askers = lasting().filter(|claimant| told.insert(&claimant.owner.uid)).map(Claimant::asker).collect();
         let fingerprint = desired.fingerprint(child);
-        self.plan.steps.push(Step::Apply { desired, uid: child.map(|child| child.uid.clone()), fingerprint, askers });
+        let surplus = child.map(|child| desired.surplus(child)).unwrap_or_default();
+        let uid = child.map(|child| child.uid.clone());
+        self.plan.steps.push(Step::Apply { desired, uid, surplus, fingerprint, askers });
     }
 
     /// Nobody claims the child. It lingers only where a claim can come back by itself.

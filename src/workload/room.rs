@@ -6,7 +6,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::annotations::Parsed;
 use super::attempts::{Attempts, Hindrance};
-use super::facts::{Child, Claimant, Namespace, Nodes};
+use super::facts::{Child, Claimant, Namespace, Nodes, Place};
 use super::notice::{Notice, Reason, Told};
 use super::plan::{Claimed, Plan, Step, View, plan, tally};
 use super::write::Outcome;
@@ -45,14 +45,8 @@ impl Room {
         self.claimants.is_empty() && self.children.is_empty() && !self.busy
     }
 
-    /// Whether a pass is under way.
-    pub const fn is_busy(&self) -> bool {
-        self.busy
-    }
-
     /// Whether the device of this Node matters here.
     pub fn is_on(&self, node: &str) -> bool {
-        use super::facts::Place;
         self.claimants.values().any(|claimant| match &claimant.place {
             Place::Pod { node: Some(there), .. } => there == node,
             _ => false,
@@ -75,12 +69,12 @@ impl Room {
         self.claimants.remove(uid).is_some()
     }
 
-    /// The uids of all Pods, or of all Services.
+    /// The Pods and Services.
     pub fn claimants(&self) -> impl Iterator<Item = &Claimant> {
         self.claimants.values()
     }
 
-    /// The names and uids of all children.
+    /// The children, by name.
     pub fn children(&self) -> impl Iterator<Item = (&String, &Child)> {
         self.children.iter()
     }
@@ -112,8 +106,7 @@ impl Room {
         is_it
     }
 
-    /// Plans; none while a pass is under way, whose end plans again. The room is busy until [`Room::ended`] where there is anything
-    /// to do.
+    /// Plans; none while a pass is under way, whose end plans again. Where there are steps the room is busy until [`Room::ended`].
     pub fn begin(
         &mut self,
         namespace: &Namespace,
@@ -137,7 +130,7 @@ impl Room {
         steps.retain(|step| self.attempts.allow(step, now));
         notices.retain(|notice| self.told.is_news(notice));
         let look_at = [look_at, retry].into_iter().flatten().min();
-        self.busy = !steps.is_empty() || !notices.is_empty();
+        self.busy = !steps.is_empty();
         Some(Pass { steps, notices, look_at })
     }
 

@@ -3,91 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use k8s_openapi::jiff::Timestamp;
-use kube::core::{ApiResource, DeserializeGuard, Object};
-use serde::Deserialize;
+use kube::core::DeserializeGuard;
 
 use super::annotations::{Kind, parse, parse_node};
 use super::facts::{Child, Claimant, Namespace, NodeDevice, Owner, Place};
 use super::keys::{ENABLED, PREFIX, UNCLAIMED_SINCE, WORKLOADS_LABEL};
+use super::lean::{Pod, Service};
 use crate::api::QosSession;
-
-/// A Pod, as far as it is read: the rest is skipped while it arrives.
-pub type Pod = Object<PodSpec, PodStatus>;
-
-/// Of `spec`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PodSpec {
-    /// Where it is bound to.
-    pub node_name: Option<String>,
-}
-
-/// Of `status`.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct PodStatus {
-    /// Pending, Running, Succeeded or Failed.
-    pub phase: Option<String>,
-}
-
-/// A Service, as far as it is read.
-pub type Service = Object<ServiceSpec, ServiceStatus>;
-
-/// Of `spec`.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct ServiceSpec {
-    /// ClusterIP, LoadBalancer, …
-    #[serde(rename = "type")]
-    pub type_: Option<String>,
-    /// Its ports.
-    #[serde(default)]
-    pub ports: Vec<ServicePort>,
-}
-
-/// Of one port.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub struct ServicePort {
-    /// The port that clients see.
-    pub port: i32,
-}
-
-/// Of `status`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ServiceStatus {
-    /// What the load balancer has told.
-    #[serde(default)]
-    pub load_balancer: LoadBalancer,
-}
-
-/// Of `status.loadBalancer`.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct LoadBalancer {
-    /// Where it takes traffic.
-    #[serde(default)]
-    pub ingress: Vec<Ingress>,
-}
-
-/// An address or a host name.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Ingress {
-    /// The address.
-    pub ip: Option<String>,
-    /// The host name.
-    pub hostname: Option<String>,
-}
-
-/// How Pods are asked for.
-pub fn pods() -> ApiResource {
-    ApiResource::erase::<core::Pod>(&())
-}
-
-/// How Services are asked for.
-pub fn services() -> ApiResource {
-    ApiResource::erase::<core::Service>(&())
-}
 
 /// Whether one of its annotations is ours.
 pub fn is_annotated(metadata: &ObjectMeta) -> bool {
@@ -98,7 +22,7 @@ pub fn is_annotated(metadata: &ObjectMeta) -> bool {
 pub fn pod(pod: &Pod) -> Claimant {
     let metadata = &pod.metadata;
     let controller = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true)).map(owner);
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let phase = pod.status.phase.as_deref();
     claimant(
         Kind::Pod,
         metadata,
@@ -112,7 +36,7 @@ pub fn pod(pod: &Pod) -> Claimant {
 
 /// The facts of a Service.
 pub fn service(service: &Service) -> Claimant {
-    let ingress = service.status.iter().flat_map(|status| &status.load_balancer.ingress);
+    let ingress = service.status.load_balancer.ingress.iter();
     let addresses = ingress.clone().filter_map(|ingress| ingress.ip.as_deref()?.parse::<IpAddr>().ok());
     let place = Place::Service {
         balanced: service.spec.type_.as_deref() == Some("LoadBalancer"),

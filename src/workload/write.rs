@@ -65,11 +65,13 @@ impl Writer {
                 Step::Apply { desired, uid: None, .. } => {
                     // An apply cannot say that there must be no such object.
                     match self.find(namespace, &desired.name).await {
-                        Outcome::Gone => apply(&api, &desired.name, &desired.manifest(None)).await,
+                        Outcome::Gone => apply(&api, &desired.name, &desired.manifest(None, &[])).await,
                         found => return found,
                     }
                 }
-                Step::Apply { desired, uid: Some(uid), .. } => apply(&api, &desired.name, &desired.manifest(Some(uid))).await,
+                Step::Apply { desired, uid: Some(uid), surplus, .. } => {
+                    apply(&api, &desired.name, &desired.manifest(Some(uid), surplus)).await
+                }
                 Step::Mark { name, uid, since } => {
                     let since = since.map(|since| since.to_string());
                     let patch = json!({ "metadata": { "uid": uid, "annotations": { UNCLAIMED_SINCE: since } } });

@@ -121,6 +121,8 @@ fn each_fault_of_a_device_names_entry_and_remedy() {
 
 #[test]
 fn a_server_is_one_network_of_each_family_or_a_list_of_addresses() {
+    const ONE: &str = "an IP address or CIDR, such as 198.51.100.7 or 198.51.100.0/24";
+    const TOGETHER: &str = "a list of more than one address per family holds single addresses only";
     let rows = [
         ("198.51.100.7", json!({ "ipv4Address": "198.51.100.7" })),
         ("198.51.100.77/24", json!({ "ipv4Address": "198.51.100.77/24" })),
@@ -132,8 +134,6 @@ fn a_server_is_one_network_of_each_family_or_a_list_of_addresses() {
     for (text, expected) in rows {
         assert_eq!(serde_json::to_value(ask(APPLICATION_SERVER, text).server.unwrap()).unwrap(), expected, "{text}");
     }
-    const ONE: &str = "an IP address or CIDR, such as 198.51.100.7 or 198.51.100.0/24";
-    const TOGETHER: &str = "a list of more than one address per family holds single addresses only";
     let rows = [
         ("", "entry 1 is empty".to_owned()),
         ("media.example.com", format!("entry 1: {ONE}")),
@@ -153,6 +153,7 @@ fn a_server_is_one_network_of_each_family_or_a_list_of_addresses() {
 
 #[test]
 fn ports_are_single_ones_and_ranges() {
+    const ONE: &str = "a port (1 to 65535) or FROM-TO";
     for key in [APPLICATION_SERVER_PORTS, DEVICE_PORTS] {
         let read = |text: &str| {
             let ask = ask(key, text);
@@ -164,7 +165,6 @@ fn ports_are_single_ones_and_ranges() {
             read("5060 , 7-7,1-65535"),
             json!({ "ports": [5060], "ranges": [{ "from": 7, "to": 7 }, { "from": 1, "to": 65535 }] })
         );
-        const ONE: &str = "a port (1 to 65535) or FROM-TO";
         let rows = [
             ("", "entry 1 is empty".to_owned()),
             ("5060/udp", format!("entry 1: {ONE}")),

@@ -185,7 +185,7 @@ fn a_child_carries_what_was_asked_for_its_owner_and_nothing_else() {
             "renewalPolicy": "Always", "recoveryPolicy": "Recreate", "deletionPolicy": "Delete", "suspend": true,
         },
     });
-    assert_eq!(desired.manifest(None), expected);
+    assert_eq!(desired.manifest(None, &[]), expected);
 }
 
 #[test]

@@ -15,8 +15,10 @@ use crate::clock::later;
 pub(super) const LINGER: SignedDuration = SignedDuration::from_secs(60);
 const CONTROLLERS: usize = 2;
 
+type Pairs = &'static [(&'static str, &'static str)];
+
 /// What a Pod or Service may say, and the flow that it then asks for: a device, and a provider.
-const ASKS: [(&[(&str, &str)], Option<(&str, &str)>); 7] = [
+const ASKS: [(Pairs, Option<(&str, &str)>); 7] = [
     (&[], None),
     (&[("profile", "QOS_E"), ("device", "tel:+447700900101"), SERVER], Some(("+447700900101", ""))),
     (&[("profile", "QOS_S"), ("device", "tel:+447700900101"), SERVER], Some(("+447700900101", ""))),

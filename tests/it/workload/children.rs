@@ -122,7 +122,7 @@ async fn a_hand_made_object_of_the_childs_name_is_never_touched() {
     assert!(note.contains(&name) && !note.contains("447700900112"), "{note}");
     workloads.stage.quiet().await;
     let there = workloads.stage.get(&name).await.unwrap();
-    assert_eq!((there.uid(), there.metadata.generation, there.spec), (mine.uid(), Some(1), mine.spec));
+    assert_eq!((there.uid(), there.metadata.generation, &there.spec), (mine.uid(), Some(1), &mine.spec));
     assert_eq!((there.labels().len(), there.owner_references().len()), (1, 0));
     workloads.stage.delete(&name).await;
     workloads.stage.gone(&name).await;

@@ -7,6 +7,7 @@ use url::Url;
 use crate::leader::LeaderArguments;
 use crate::notify::NotifyArguments;
 use crate::session::facts::Margins;
+use crate::workload::args::WorkloadArguments;
 
 /// Keeps CAMARA Quality-on-Demand sessions as QosSession objects declare them.
 #[derive(Debug, Parser)]
@@ -58,6 +59,9 @@ pub struct RunArguments {
     /// See [`LeaderArguments`].
     #[command(flatten)]
     pub leader: LeaderArguments,
+    /// See [`WorkloadArguments`].
+    #[command(flatten)]
+    pub workloads: WorkloadArguments,
     /// See [`MarginArguments`].
     #[command(flatten)]
     pub margins: MarginArguments,

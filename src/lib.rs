@@ -12,6 +12,7 @@
 //! | [`notify::receiver`] | the HTTP server around it | its own sockets, its certificate's files |
 //! | [`notify::front`] | lets any replica receive | its own sockets |
 //! | [`leader`] | which of several replicas acts | API server (the Lease) |
+//! | [`workload`] | from annotated Pods and Services to `QosSession`s; its heart, [`workload::plan`], is pure | API server |
 //! | [`simulator`] | a provider to run against | its own sockets |
 //! | [`clock`] | the one place that reads the time | the system's clock |
 //! | [`operator`], [`replica`], [`run`], [`args`], [`crds`] | the process | all of these |
@@ -36,3 +37,4 @@ pub mod replica;
 pub mod run;
 pub mod session;
 pub mod simulator;
+pub mod workload;

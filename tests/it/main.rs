@@ -22,3 +22,4 @@ mod qod;
 mod reasons;
 mod replicas;
 mod support;
+mod workload;

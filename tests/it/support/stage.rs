@@ -20,6 +20,7 @@ use qos_operator::session::facts::Margins;
 use qos_operator::simulator::generation::Generation;
 use qos_operator::simulator::settings::Operation;
 use qos_operator::simulator::{Admin, Builder, Simulator};
+use qos_operator::workload;
 use serde_json::{Value, json};
 
 use super::{Cluster, cluster};
@@ -42,6 +43,8 @@ pub(crate) struct Stage {
     pub(crate) margins: Margins,
     /// Where notifications go, if anywhere.
     pub(crate) callback: Option<url::Url>,
+    /// How workloads are served, if at all.
+    pub(crate) workloads: Option<workload::Settings>,
 }
 
 /// The margins of the protocol as the flags have them by default.
@@ -105,6 +108,7 @@ impl Stage {
             operator: None,
             margins: margins(),
             callback: None,
+            workloads: None,
         }
     }
 
@@ -130,6 +134,7 @@ impl Stage {
             profile_refresh: SignedDuration::from_mins(10),
             callback: self.callback.clone(),
             margins: self.margins,
+            workloads: self.workloads,
         };
         // Its own client: one that repeats nothing.
         let client = operator::client(self.cluster.config()).unwrap();

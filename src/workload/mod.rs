@@ -41,6 +41,9 @@ use self::lean::{Pod, Service};
 use crate::api::QosSession;
 use crate::session::{self, Context};
 
+/// Pods and Services that a page of a list holds. One page at a time is in memory, whole, before most of it is dropped.
+const PAGE: u32 = 100;
+
 /// How workloads are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -81,8 +84,8 @@ pub async fn run(
     served.label_selector.clone_from(&sessions.selector);
     served.field_selector = sessions.namespace.as_ref().map(|namespace| format!("metadata.name={namespace}"));
 
-    let mut pods = watcher(pods, everything()).default_backoff().boxed();
-    let mut services = watcher(services, everything()).default_backoff().boxed();
+    let mut pods = watcher(pods, everything().page_size(PAGE)).default_backoff().boxed();
+    let mut services = watcher(services, everything().page_size(PAGE)).default_backoff().boxed();
     let mut children = watcher(children, ours).default_backoff().boxed();
     let mut namespaces = watcher(namespaces, served).default_backoff().boxed();
     let mut nodes = if settings.node_devices {

@@ -98,7 +98,8 @@ impl Keeper {
             Event::Delete(object) => {
                 let (metadata, child) = seen::child(object);
                 let namespace = metadata.namespace.unwrap_or_default();
-                let news = self.room(&namespace).child_is_gone(&metadata.name.unwrap_or_default(), &child.uid);
+                let name = metadata.name.unwrap_or_default();
+                let news = self.rooms.get_mut(&namespace).is_some_and(|room| room.child_is_gone(&name, &child.uid));
                 self.wake_if(news, &namespace);
             }
             Event::InitDone => {

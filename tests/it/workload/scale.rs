@@ -132,7 +132,7 @@ async fn of_many_pods_only_those_that_ask_cost_a_write_or_memory() {
             event.user == USER && event.is_write() && event.request_uri.contains("fieldManager=qos-operator-workload")
         });
         assert_eq!(applies.count(), size.asking, "a write for each that asks");
-        assert_eq!(of("list pods"), size.pods.div_ceil(500).max(1), "pages of 500");
+        assert_eq!(of("list pods"), size.pods.div_ceil(100), "pages of 100");
         let lists = ["services", "nodes"].map(|what| of(&format!("list {what}")));
         assert_eq!(lists, [1, 1]);
         assert_eq!((of("get pods"), of("get namespaces"), of("get services")), (0, 0, 0));

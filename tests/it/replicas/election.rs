@@ -1,6 +1,6 @@
 //! Who leads, and what becomes of the one that does no longer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qos_operator::simulator::settings::Operation;
 use serde_json::json;
@@ -22,10 +22,12 @@ async fn one_replica_leads_and_at_its_sigterm_the_next_one_leads_at_once() {
     replicas.stage.create("camera-1", spec(1)).await;
     replicas.stage.available("camera-1").await;
 
+    let began = Instant::now();
     first.process.signal("TERM");
     let seconds = replicas.led_by("b").await;
     assert_eq!(first.exit().await, 0);
-    println!("REPORT SIGTERM: {seconds:.1} s until the next leader; a lease is 20 s");
+    let ended = began.elapsed().as_secs_f64();
+    println!("REPORT SIGTERM: {seconds:.1} s until the next leader (a lease is 20 s), {ended:.1} s until the process has ended");
     let spec_of_lease = replicas.lease().await.unwrap().spec.unwrap();
     assert_eq!(spec_of_lease.lease_transitions, Some(1));
     assert!(first.process.log().contains("the lease is given back"), "{}", first.process.log());

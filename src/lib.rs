@@ -9,20 +9,26 @@
 //! | [`session`] | the `QosSession` controller; its heart, [`session::decide`], is pure | provider, API server |
 //! | [`provider`] | the `QosProvider` controller and what sessions see of it | provider, API server |
 //! | [`notify`] | what the receiver of notifications answers | nothing |
+//! | [`metrics`], [`admin`] | what is counted, whether the process is well, and the server that tells | `/proc`, its own socket |
 //! | [`simulator`] | a provider to run against | its own sockets |
 //! | [`clock`] | the one place that reads the time | the system's clock |
+//! | [`check`] | whether the operator could do its work here | API server |
+//! | [`vitals`] | what every part reports to | nothing |
 //! | [`operator`], [`run`], [`args`], [`crds`] | the process | all of these |
 //!
 //! The invariants, in the order in which they matter: for one `QosSession` there is never more than one live session; none is ever
 //! leaked; no device stays blocked by a session that nobody released; the status is the provider's word; a deletion ends; a session
 //! at rest costs nothing but its poll; nothing personal or secret is ever printed. `docs/architecture.md` says where each is held.
 
+pub mod admin;
 pub mod api;
 pub mod args;
 pub mod auth;
+pub mod check;
 pub mod clock;
 pub mod crds;
 pub mod http;
+pub mod metrics;
 pub mod notify;
 pub mod operator;
 pub mod private;
@@ -31,3 +37,4 @@ pub mod qod;
 pub mod run;
 pub mod session;
 pub mod simulator;
+pub mod vitals;

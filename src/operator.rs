@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::args::RunArguments;
-use crate::clock::Clock;
+use crate::metrics;
 use crate::provider::{self, Providers};
 use crate::session::claims::Claims;
 use crate::session::context::Context;
@@ -24,6 +24,7 @@ use crate::session::memory::Memories;
 use crate::session::timers::Timers;
 use crate::session::turns::Turns;
 use crate::session::{self, write};
+use crate::vitals::Vitals;
 
 /// How the operator is to run.
 #[derive(Clone, Debug)]
@@ -78,19 +79,22 @@ pub fn client(mut config: kube::Config) -> kube::Result<kube::Client> {
     kube::Client::try_from(config)
 }
 
-/// Starts the operator.
+/// Starts the operator, which reports to `vitals`.
 ///
 /// # Errors
 /// When its key cannot be read or made.
-pub async fn start(client: kube::Client, settings: Settings, clock: Clock) -> Result<Operator, KeyError> {
+pub async fn start(client: kube::Client, settings: Settings, vitals: impl Into<Vitals>) -> Result<Operator, KeyError> {
+    let vitals = vitals.into();
+    let (client, clock) = (metrics::counted(&client, &vitals), vitals.clock.clone());
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &settings.namespace);
     let operator_key = OperatorKey::load(&secrets, &settings.key_secret).await?;
+    vitals.health.key_loaded();
     let providers = Providers::new(clock.clone());
     let (wakes, woken) = mpsc::unbounded_channel();
     let reporter = Reporter { controller: write::MANAGER.to_owned(), instance: None };
     let context = Arc::new(Context {
         client: client.clone(),
-        clock: clock.clone(),
+        clock,
         operator_key,
         providers: providers.clone(),
         claims: Claims::default(),
@@ -99,18 +103,20 @@ pub async fn start(client: kube::Client, settings: Settings, clock: Clock) -> Re
         memories: Memories::default(),
         callback: settings.callback,
         margins: settings.margins,
+        vitals: vitals.clone(),
         tasks: TaskTracker::new(),
         recorder: Recorder::new(client.clone(), reporter),
         by_provider: Mutex::default(),
         wakes,
         undecodable: Mutex::default(),
     });
+    vitals.metrics.watch(&context);
     let shutdown = CancellationToken::new();
     let mut parts = JoinSet::new();
     let provider_settings = provider::Settings {
         selector: settings.sessions.selector.clone(),
         profile_refresh: settings.profile_refresh,
-        ..provider::Settings::new(settings.namespace, clock)
+        ..provider::Settings::new(settings.namespace, vitals)
     };
     parts.spawn(provider::run(client, provider_settings, providers, shutdown.clone()));
     parts.spawn(session::run(Arc::clone(&context), settings.sessions, woken, shutdown.clone()));

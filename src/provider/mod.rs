@@ -49,6 +49,7 @@ pub use snapshot::{ProfileAnswer, Provider};
 
 use crate::api::{QosProvider, QosProviderSpec};
 use crate::clock::Clock;
+use crate::vitals::Vitals;
 
 /// What the provider controller needs to know.
 #[derive(Clone, Debug)]
@@ -61,12 +62,16 @@ pub struct Settings {
     pub clock: Clock,
     /// How often a provider that is Ready is asked again whether it is, and what it offers.
     pub profile_refresh: SignedDuration,
+    /// What it reports to.
+    pub vitals: Vitals,
 }
 
 impl Settings {
     /// The usual settings: all providers, asked again every 10 minutes.
-    pub fn new(namespace: impl Into<String>, clock: Clock) -> Self {
-        Self { namespace: namespace.into(), selector: None, clock, profile_refresh: SignedDuration::from_mins(10) }
+    pub fn new(namespace: impl Into<String>, vitals: impl Into<Vitals>) -> Self {
+        let vitals = vitals.into();
+        let clock = vitals.clock.clone();
+        Self { namespace: namespace.into(), selector: None, clock, profile_refresh: SignedDuration::from_mins(10), vitals }
     }
 }
 

@@ -83,6 +83,12 @@ impl Provider {
         self.file.usage.lock().over(&self.name, budget, holds_already, self.clock.now())
     }
 
+    /// What of it is used: sessions that live or may live there, and seconds granted on this UTC day.
+    pub fn used(&self) -> (usize, i64) {
+        let usage = self.file.usage.lock();
+        (usage.holders.len(), usage.seconds(self.clock.now()))
+    }
+
     /// Whether sessions have reason to try again what was refused. The mark is no such reason: no refusal rests on it.
     pub(super) fn differs(&self, other: &Self) -> bool {
         self.uid != other.uid

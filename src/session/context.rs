@@ -25,6 +25,7 @@ use crate::api::QosSession;
 use crate::clock::Clock;
 use crate::provider::{Provider, Providers};
 use crate::qod::Generation;
+use crate::vitals::Vitals;
 
 /// How long a call to the API server that is no watch may take.
 pub const API_TIMEOUT: Duration = Duration::from_secs(15);
@@ -51,6 +52,8 @@ pub struct Context {
     pub callback: Option<Url>,
     /// The flags' durations; `late_effect` without the provider's request time-out.
     pub margins: Margins,
+    /// What it reports to.
+    pub vitals: Vitals,
     /// What shutdown waits for.
     pub tasks: TaskTracker,
     /// Writes Events.

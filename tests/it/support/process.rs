@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use kube::Config;
 use parking_lot::Mutex;
@@ -54,6 +55,28 @@ impl OperatorProcess {
         kill(self.0.child.lock().take());
     }
 
+    /// SIGTERM; it may take its time.
+    pub(crate) fn terminate(&self) {
+        let id = self.0.child.lock().as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// How it has ended, if it does so in that time. Blocks.
+    pub(crate) fn wait(&self, patience: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        let mut child = self.0.child.lock();
+        loop {
+            if let Some(status) = child.as_mut().unwrap().try_wait().unwrap() {
+                *child = None;
+                return Some(status);
+            }
+            if Instant::now() > deadline {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Whether it has ended, by itself or by [`OperatorProcess::kill`].
     pub(crate) fn ended(&self) -> bool {
         let mut child = self.0.child.lock();
@@ -97,7 +120,8 @@ impl Inner {
             Command::new(program)
         };
         command.args(&self.arguments).env("KUBECONFIG", self.folder.join("kubeconfig")).current_dir(&self.folder);
-        command.envs(self.environment.iter().cloned());
+        // Several run on one machine: who wants metrics names an address.
+        command.env("QOS_ADMIN_LISTEN", "").envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         spawned_by_lasting_thread(command)
     }

@@ -14,11 +14,13 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::args::RunArguments;
+use crate::leader::Fence;
 use crate::metrics;
 use crate::provider::{self, Providers};
 use crate::session::claims::Claims;
 use crate::session::context::Context;
 use crate::session::facts::Margins;
+use crate::session::inbox::Inbox;
 use crate::session::key::{KeyError, OperatorKey};
 use crate::session::memory::Memories;
 use crate::session::timers::Timers;
@@ -79,16 +81,27 @@ pub fn client(mut config: kube::Config) -> kube::Result<kube::Client> {
     kube::Client::try_from(config)
 }
 
-/// Starts the operator, which reports to `vitals`.
+/// The operator's key, which every replica needs: the leader and those that stand by.
 ///
 /// # Errors
-/// When its key cannot be read or made.
-pub async fn start(client: kube::Client, settings: Settings, vitals: impl Into<Vitals>) -> Result<Operator, KeyError> {
-    let vitals = vitals.into();
-    let (client, clock) = (metrics::counted(&client, &vitals), vitals.clock.clone());
+/// When it cannot be read or made.
+pub async fn load_key(client: &kube::Client, settings: &Settings) -> Result<OperatorKey, KeyError> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &settings.namespace);
-    let operator_key = OperatorKey::load(&secrets, &settings.key_secret).await?;
+    OperatorKey::load(&secrets, &settings.key_secret).await
+}
+
+/// Starts the controllers, which report to `vitals` (a clock makes new ones). Where a leader is elected, the lease must be held: the
+/// claim table is built from the first list that is made from now on.
+pub fn start(
+    client: kube::Client,
+    operator_key: OperatorKey,
+    fence: Fence,
+    settings: Settings,
+    vitals: impl Into<Vitals>,
+) -> Operator {
+    let vitals = vitals.into();
     vitals.health.key_loaded();
+    let (client, clock) = (metrics::counted(&client, &vitals), vitals.clock.clone());
     let providers = Providers::new(clock.clone());
     let (wakes, woken) = mpsc::unbounded_channel();
     let reporter = Reporter { controller: write::MANAGER.to_owned(), instance: None };
@@ -101,8 +114,9 @@ pub async fn start(client: kube::Client, settings: Settings, vitals: impl Into<V
         timers: Timers::default(),
         turns: Turns::new(settings.concurrency),
         memories: Memories::default(),
-        callback: settings.callback,
+        inbox: Inbox::default(),
         margins: settings.margins,
+        fence,
         vitals: vitals.clone(),
         tasks: TaskTracker::new(),
         recorder: Recorder::new(client.clone(), reporter),
@@ -116,11 +130,12 @@ pub async fn start(client: kube::Client, settings: Settings, vitals: impl Into<V
     let provider_settings = provider::Settings {
         selector: settings.sessions.selector.clone(),
         profile_refresh: settings.profile_refresh,
+        callback: settings.callback,
         ..provider::Settings::new(settings.namespace, vitals)
     };
     parts.spawn(provider::run(client, provider_settings, providers, shutdown.clone()));
     parts.spawn(session::run(Arc::clone(&context), settings.sessions, woken, shutdown.clone()));
-    Ok(Operator { context, parts, shutdown })
+    Operator { context, parts, shutdown }
 }
 
 impl Operator {

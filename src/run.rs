@@ -1,10 +1,7 @@
-//! The process: logs, signals, and the operator between them.
+//! The process: its command, its logs, and how it ends.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{FilterExt as _, ParseError, Targets};
@@ -13,12 +10,9 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-use crate::admin::{self, Admin};
 use crate::args::{Arguments, Command, LogFormat, RunArguments};
-use crate::clock::Clock;
-use crate::operator::{self, Settings};
-use crate::vitals::Vitals;
-use crate::{check, crds, metrics};
+use crate::leader::{Loss, PaceError};
+use crate::{check, crds, replica};
 
 /// Why the process ends with a failure.
 #[derive(Debug, thiserror::Error)]
@@ -35,15 +29,27 @@ pub enum Error {
     /// The log filter is wrong.
     #[error("--log-level: write off, error, warn, info, debug, trace or a filter such as info,qos_operator=debug")]
     LogLevel(#[source] ParseError),
-    /// The address for metrics and health cannot be taken.
-    #[error("--admin-listen: {0} cannot be listened at")]
-    Listen(SocketAddr, #[source] std::io::Error),
     /// See [`check::NotServed`].
     #[error(transparent)]
     NotServed(#[from] check::NotServed),
     /// Signals, standard output.
     #[error("the system refused")]
     System(#[from] std::io::Error),
+    /// The times of the lease do not fit together.
+    #[error(transparent)]
+    Pace(#[from] PaceError),
+    /// The address cannot be listened on.
+    #[error("the address of {flag} cannot be listened on")]
+    Listen {
+        /// Which one.
+        flag: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// This replica leads no longer.
+    #[error("this replica ends, since it leads no longer")]
+    Lost(#[source] Loss),
     /// A part of the operator ended by itself.
     #[error("a part of the operator has ended by itself")]
     Ended,
@@ -53,7 +59,7 @@ pub enum Error {
 pub async fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Some(Command::Crds) => crds::print(&mut std::io::stdout().lock()).map_err(Error::from),
-        Some(Command::Check(arguments)) => match connect().await {
+        Some(Command::Check(arguments)) => match replica::client().await {
             Ok(client) => return check::run(&client, &arguments).await,
             Err(error) => Err(error),
         },
@@ -76,48 +82,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 
 async fn serve(arguments: &RunArguments) -> Result<(), Error> {
     logs(arguments)?;
-    let client = connect().await?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let vitals = Vitals::new(Clock::system());
-    let _admin = admin(arguments, &client, &vitals).await?;
-    tokio::select! {
-        served = check::at_start(&client) => served?,
-        _ = terminate.recv() => return Ok(()),
-        _ = interrupt.recv() => return Ok(()),
-    }
-    let mut operator = operator::start(client, Settings::from(arguments), vitals.clone()).await?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = %arguments.namespace, "qos-operator runs");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = operator.ended() => return Err(Error::Ended),
-    }
-    tracing::info!("ending: what is under way is recorded first");
-    vitals.health.ending();
-    operator.stop().await;
-    Ok(())
-}
-
-/// Begins to serve metrics and health, where that is asked for, and to look after the API server.
-async fn admin(arguments: &RunArguments, client: &kube::Client, vitals: &Vitals) -> Result<Option<(Admin, DropGuard)>, Error> {
-    let Some(listen) = arguments.admin.listen.0 else { return Ok(None) };
-    let admin = Admin::start(listen, vitals.clone()).await.map_err(|source| Error::Listen(listen, source))?;
-    tracing::info!(address = %admin.address(), "metrics and health are served");
-    let stop = CancellationToken::new();
-    tokio::spawn(admin::ask_api_server(metrics::counted(client, vitals), vitals.clone(), stop.clone()));
-    Ok(Some((admin, stop.drop_guard())))
-}
-
-/// A client of the cluster that this process is in, or that the kubeconfig names.
-async fn connect() -> Result<kube::Client, Error> {
-    let mut config = kube::Config::infer().await.map_err(|error| Error::Config(Box::new(error)))?;
-    // The environment's proxy is for providers. In a Pod kube does not look at it; with a kubeconfig it does, and then refuses to
-    // start.
-    if config.proxy_url.take().is_some() {
-        tracing::info!("the API server is called directly: a proxy is used for providers only");
-    }
-    operator::client(config).map_err(|error| Error::Client(Box::new(error)))
+    replica::serve(arguments).await
 }
 
 fn logs(arguments: &RunArguments) -> Result<(), Error> {
@@ -125,7 +90,7 @@ fn logs(arguments: &RunArguments) -> Result<(), Error> {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match arguments.log_format {
         LogFormat::Text => tracing_subscriber::registry().with(lines.with_ansi(false).with_filter(filter)).init(),
-        LogFormat::Json => tracing_subscriber::registry().with(lines.json().flatten_event(true).with_filter(filter)).init(),
+        LogFormat::Json => tracing_subscriber::registry().with(lines.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter)).init(),
     }
     Ok(())
 }

@@ -13,11 +13,9 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use k8s_openapi::jiff::SignedDuration;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use args::{AdminArguments, Listen};
@@ -32,14 +30,16 @@ const MOST_CONNECTIONS: usize = 128;
 const HEADER_TIME: Duration = Duration::from_secs(5);
 const CONNECTION_TIME: Duration = Duration::from_secs(30);
 /// How often the API server is asked what it serves, and how long that may take.
-const ASK_PERIOD: SignedDuration = SignedDuration::from_secs(10);
+const ASK_PERIOD: Duration = Duration::from_secs(10);
 const ASK_TIME: Duration = Duration::from_secs(5);
 
 /// A server that runs until it is dropped.
 #[derive(Debug)]
 pub struct Admin {
     address: SocketAddr,
+    vitals: Vitals,
     _serving: AbortOnDropHandle<()>,
+    _asking: Option<AbortOnDropHandle<()>>,
 }
 
 impl Admin {
@@ -50,7 +50,16 @@ impl Admin {
     pub async fn start(listen: SocketAddr, vitals: Vitals) -> std::io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { address, _serving: AbortOnDropHandle::new(tokio::spawn(serve(listener, vitals))) })
+        let serving = AbortOnDropHandle::new(tokio::spawn(serve(listener, vitals.clone())));
+        Ok(Self { address, vitals, _serving: serving, _asking: None })
+    }
+
+    /// And the API server is asked every few seconds whether it serves our kinds, without which this process is never ready. Watches
+    /// that fell silent show nowhere else before minutes have passed.
+    #[must_use]
+    pub fn asking(self, client: kube::Client) -> Self {
+        let asking = AbortOnDropHandle::new(tokio::spawn(ask(client, self.vitals.health.clone())));
+        Self { _asking: Some(asking), ..self }
     }
 
     /// Where it listens.
@@ -93,18 +102,13 @@ async fn connection(stream: TcpStream, router: axum::Router) {
     let _ = tokio::time::timeout(CONNECTION_TIME, serving).await;
 }
 
-/// Asks the API server every few seconds whether it serves our kinds, until `shutdown`. Watches that fell silent show nowhere else
-/// before minutes have passed.
-pub async fn ask_api_server(client: kube::Client, vitals: Vitals, shutdown: CancellationToken) {
-    let asking = async {
-        loop {
-            let answer = tokio::time::timeout(ASK_TIME, served(&client)).await;
-            vitals.health.asked_api_server(answer.ok().flatten());
-            // By real time: the API server knows no other.
-            tokio::time::sleep(ASK_PERIOD.unsigned_abs()).await;
-        }
-    };
-    shutdown.run_until_cancelled(asking).await;
+async fn ask(client: kube::Client, health: Health) {
+    loop {
+        let answer = tokio::time::timeout(ASK_TIME, served(&client)).await;
+        health.asked_api_server(answer.ok().flatten());
+        // By real time: the API server knows no other.
+        tokio::time::sleep(ASK_PERIOD).await;
+    }
 }
 
 /// Which of our kinds the API server does not serve; none: it did not answer.

@@ -13,7 +13,7 @@ use kube::api::{ListParams, PostParams};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt as _};
 
-use self::rights::{RIGHTS, Right, Scope};
+use self::rights::{Need, RIGHTS, Right, Scope};
 use self::schema::Comparison;
 use self::served::REMEDY;
 use crate::api::{IS_DEFAULT_PROVIDER_ANNOTATION, QosProvider};
@@ -81,7 +81,9 @@ pub async fn look(client: &Client, arguments: &RunArguments) -> Vec<Line> {
         }
     }];
     lines.extend(definitions(client).await);
-    let asked = RIGHTS.iter().flat_map(|right| right.verbs.iter().map(move |verb| (right, *verb)));
+    let elects = arguments.leader.leader_election;
+    let rights = RIGHTS.iter().filter(|right| elects || right.need != Need::Election);
+    let asked = rights.flat_map(|right| right.verbs.iter().map(move |verb| (right, *verb)));
     lines.extend(join_all(asked.map(|(right, verb)| may(client, arguments, right, verb))).await);
     lines.push(default_provider(client, arguments).await);
     lines
@@ -148,7 +150,7 @@ async fn may(client: &Client, arguments: &RunArguments, right: &Right, verb: &st
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
     let finding = match limited(reviews.create(&PostParams::default(), &asked)).await {
         Ok(review) if review.status.as_ref().is_some_and(|status| status.allowed) => Finding::Well(right.why.to_owned()),
-        Ok(_) if right.needed => Finding::Failed(format!(
+        Ok(_) if right.need != Need::Optional => Finding::Failed(format!(
             "not allowed, and needed {}: let a {} grant it to this ServiceAccount",
             right.why,
             if right.scope == Scope::Own { "Role" } else { "ClusterRole" }

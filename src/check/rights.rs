@@ -23,6 +23,28 @@ impl Scope {
     }
 }
 
+/// Who needs a right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// Every operator.
+    Always,
+    /// One of several replicas.
+    Election,
+    /// Who wants what `why` names.
+    Optional,
+}
+
+impl Need {
+    /// As it stands in the documentation.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "yes",
+            Self::Election => "with --leader-election",
+            Self::Optional => "no",
+        }
+    }
+}
+
 /// A right that the operator needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Right {
@@ -34,8 +56,8 @@ pub struct Right {
     pub verbs: &'static [&'static str],
     /// Where.
     pub scope: Scope,
-    /// Without it the operator does not work; else only what `why` names does not.
-    pub needed: bool,
+    /// Who needs it.
+    pub need: Need,
     /// What for.
     pub why: &'static str,
 }
@@ -47,7 +69,7 @@ pub const RIGHTS: &[Right] = &[
         resource: "qossessions",
         verbs: &["get", "list", "watch", "patch"],
         scope: Scope::Watched,
-        needed: true,
+        need: Need::Always,
         why: "to see what is declared, and to put finalizer and attempt record on it",
     },
     Right {
@@ -55,7 +77,7 @@ pub const RIGHTS: &[Right] = &[
         resource: "qossessions/status",
         verbs: &["patch"],
         scope: Scope::Watched,
-        needed: true,
+        need: Need::Always,
         why: "to record the session and to tell its state",
     },
     Right {
@@ -63,7 +85,7 @@ pub const RIGHTS: &[Right] = &[
         resource: "qosproviders",
         verbs: &["list", "watch", "patch"],
         scope: Scope::Cluster,
-        needed: true,
+        need: Need::Always,
         why: "to see how providers are called, and to put the finalizer on those in use",
     },
     Right {
@@ -71,7 +93,7 @@ pub const RIGHTS: &[Right] = &[
         resource: "qosproviders/status",
         verbs: &["patch"],
         scope: Scope::Cluster,
-        needed: true,
+        need: Need::Always,
         why: "to tell whether the provider can be used",
     },
     Right {
@@ -79,7 +101,7 @@ pub const RIGHTS: &[Right] = &[
         resource: "namespaces",
         verbs: &["list", "watch"],
         scope: Scope::Cluster,
-        needed: true,
+        need: Need::Always,
         why: "to know the labels that a QosProvider's allowedNamespaces selects",
     },
     Right {
@@ -87,7 +109,7 @@ pub const RIGHTS: &[Right] = &[
         resource: "secrets",
         verbs: &["get", "list", "watch", "create"],
         scope: Scope::Own,
-        needed: true,
+        need: Need::Always,
         why: "to read the providers' credentials, and to make the operator's key",
     },
     Right {
@@ -95,15 +117,23 @@ pub const RIGHTS: &[Right] = &[
         resource: "events",
         verbs: &["create", "patch"],
         scope: Scope::Cluster,
-        needed: true,
+        need: Need::Always,
         why: "to tell what happened to an object, in its namespace or for a QosProvider in default",
+    },
+    Right {
+        group: "coordination.k8s.io",
+        resource: "leases",
+        verbs: &["get", "create", "update"],
+        scope: Scope::Own,
+        need: Need::Election,
+        why: "to know and to tell which replica leads",
     },
     Right {
         group: "",
         resource: "secrets",
         verbs: &["get"],
         scope: Scope::Watched,
-        needed: false,
+        need: Need::Optional,
         why: "to read the phone numbers that phoneNumberFrom names: granted namespace by namespace, by who owns it",
     },
 ];

@@ -38,6 +38,8 @@ pub(super) struct OfTheProvider {
     pub(super) reason: &'static str,
     /// For which reason its gate is closed.
     pub(super) closed: Option<Reason>,
+    /// Its notifications do not arrive; none: it is not asked for any.
+    pub(super) silent: Option<bool>,
     pub(super) sessions: usize,
     pub(super) seconds: i64,
     pub(super) max_sessions: Option<i64>,
@@ -79,6 +81,7 @@ impl OfTheProvider {
                 Readiness::NotReady { reason, .. } => reason.as_str(),
             },
             closed: provider.gate.closed(now).map(|closed| closed.reason),
+            silent: provider.is_asked_to_notify().then(|| provider.is_silent()),
             sessions,
             seconds,
             max_sessions: budget.and_then(|budget| budget.max_sessions).map(i64::from),

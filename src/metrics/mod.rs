@@ -5,6 +5,7 @@
 
 mod api_server;
 mod gauges;
+mod notifications;
 mod passes;
 mod process;
 mod provider;
@@ -28,6 +29,7 @@ pub use provider::OfProvider;
 use crate::admin::Health;
 use crate::api::QosSession;
 use crate::clock::Clock;
+use crate::notify::receiver::Counters;
 use crate::session::context::Context;
 
 /// What all names of ours begin with.
@@ -136,6 +138,12 @@ impl Metrics {
     /// From now on the sessions of that store are counted.
     pub fn watch_sessions(&self, store: Store<QosSession>) {
         *self.0.shared.sessions.lock() = Some(store);
+    }
+
+    /// From now on what that receiver counts is shown.
+    pub fn watch_receiver(&self, counters: &Arc<Counters>) {
+        let collector = notifications::Notifications(Arc::clone(counters));
+        self.register(|registry| registry.register_collector(Box::new(collector)));
     }
 
     /// What is counted of the provider of that name; it begins at nothing.

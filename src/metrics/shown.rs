@@ -15,7 +15,7 @@ use super::sessions::Summary;
 use crate::session::turns::Urgency;
 
 /// Labels, and the value.
-type Series<V> = (Vec<(&'static str, String)>, V);
+pub(super) type Series<V> = (Vec<(&'static str, String)>, V);
 
 #[derive(Debug)]
 pub(super) struct Shown(pub(super) Arc<Shared>);
@@ -125,6 +125,12 @@ fn shown_providers(encoder: &mut DescriptorEncoder<'_>, providers: &[OfTheProvid
             })
         }),
     )?;
+    gauges(
+        encoder,
+        "provider_notifications_missing",
+        "Whether the provider is asked to notify, and its notifications do not arrive.",
+        providers.iter().filter_map(|provider| Some((of(provider), u8::from(provider.silent?)))),
+    )?;
     let series = |value: fn(&OfTheProvider) -> Option<i64>| {
         providers.iter().filter_map(move |provider| Some((of(provider), value(provider)?)))
     };
@@ -185,7 +191,7 @@ const fn one<V>(value: V) -> Series<V> {
 }
 
 /// A family of gauges; nothing where it has no series.
-fn gauges<V: Whole>(
+pub(super) fn gauges<V: Whole>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
@@ -200,7 +206,7 @@ fn gauges<V: Whole>(
 }
 
 /// A family of counters; nothing where it has no series.
-fn counters(
+pub(super) fn counters(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
@@ -215,7 +221,7 @@ fn counters(
 }
 
 /// What a gauge can show.
-trait Whole {
+pub(super) trait Whole {
     fn whole(self) -> i64;
 }
 

@@ -20,4 +20,5 @@ mod objects;
 mod provider;
 mod qod;
 mod reasons;
+mod replicas;
 mod support;

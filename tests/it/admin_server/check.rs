@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use control_plane::ControlPlane;
-use qos_operator::check::rights::{RIGHTS, Scope};
+use qos_operator::check::rights::{Need, RIGHTS, Scope};
+use qos_operator::simulator::Selection;
 use serde_json::{Value, json};
 
 use super::{PATIENCE, flags, kubeconfig};
@@ -39,7 +40,7 @@ impl Checked {
 /// Roles and bindings with exactly the table's rights.
 fn roles(namespace: &str, watched: &str) -> Value {
     let rules = |scopes: &[Scope]| -> Vec<Value> {
-        let rights = RIGHTS.iter().filter(|right| right.needed && scopes.contains(&right.scope));
+        let rights = RIGHTS.iter().filter(|right| right.need != Need::Optional && scopes.contains(&right.scope));
         rights.map(|right| json!({ "apiGroups": [right.group], "resources": [right.resource], "verbs": right.verbs })).collect()
     };
     let subject = json!([{ "kind": "ServiceAccount", "name": "operator", "namespace": namespace }]);
@@ -72,14 +73,14 @@ async fn the_table_of_rights_is_all_that_the_operator_needs_and_uses_and_without
     let token = stdout_of(stage.cluster.kubectl().args(["-n", &namespace, "create", "token", "operator"]));
     let user = format!("system:serviceaccount:{namespace}:operator");
     let mut flags = flags(&stage);
-    flags.extend(["--key-secret", "another-key"].map(str::to_owned));
+    flags.extend(["--key-secret", "another-key", "--leader-election"].map(str::to_owned));
     let process = OperatorProcess::new(folder.path(), &kubeconfig(stage.cluster, Some(token.trim())), flags.clone());
     let look = || Checked::with(&folder.path().join("kubeconfig"), &flags);
 
     let bare = look();
     assert!(!bare.well, "{}", bare.text);
     let failed = bare.lines("FAILED: may ");
-    let needed: usize = RIGHTS.iter().filter(|right| right.needed).map(|right| right.verbs.len()).sum();
+    let needed: usize = RIGHTS.iter().filter(|right| right.need != Need::Optional).map(|right| right.verbs.len()).sum();
     assert_eq!(failed.len(), needed, "{}", bare.text);
     let line = "FAILED: may patch qosproviders/status in all namespaces: not allowed, and needed to tell whether the provider can \
                 be used: let a ClusterRole grant it to this ServiceAccount";
@@ -110,14 +111,25 @@ async fn the_table_of_rights_is_all_that_the_operator_needs_and_uses_and_without
     stage.provider(json!({})).await;
     stage.create("camera-12", json!({})).await;
     stage.available("camera-12").await;
+    // What the network ends is told by an Event.
+    stage.admin.terminate(&Selection::default());
+    stage.patch("camera-12", json!({ "metadata": { "annotations": { "qos-operator.io/reconcile-requested-at": "1" } } })).await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while stage.events("camera-12").await.is_empty() {
+        assert!(tokio::time::Instant::now() < deadline, "no Event: {}", process.log());
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    stage.available("camera-12").await;
     stage.delete("camera-12").await;
     stage.gone("camera-12").await;
+    // A watch is in the audit log when it has ended.
+    process.kill();
     let mut unused = Vec::new();
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         unused.clear();
         let asked: Vec<_> = asked().collect();
-        for right in RIGHTS.iter().filter(|right| right.needed) {
+        for right in RIGHTS.iter().filter(|right| right.need != Need::Optional) {
             let (resource, subresource) = right.resource.split_once('/').unwrap_or((right.resource, ""));
             for verb in right.verbs {
                 let used = asked.iter().any(|event| {
@@ -139,7 +151,6 @@ async fn the_table_of_rights_is_all_that_the_operator_needs_and_uses_and_without
     }
     let refused: Vec<_> =
         asked().filter(|event| event.code == 403).map(|event| format!("{} {}", event.verb, event.request_uri)).collect();
-    process.kill();
     assert_eq!(refused, Vec::<String>::new(), "{}", process.log());
     assert_eq!(unused, Vec::<String>::new(), "no right is there that is not used");
     stage.finish().await;
@@ -303,8 +314,7 @@ fn the_page_has_the_table_of_rights() {
     let in_code: Vec<Vec<String>> = RIGHTS
         .iter()
         .map(|right| {
-            let needed = if right.needed { "yes" } else { "no" };
-            [right.group, right.resource, &right.verbs.join(" "), right.scope.as_str(), needed, right.why]
+            [right.group, right.resource, &right.verbs.join(" "), right.scope.as_str(), right.need.as_str(), right.why]
                 .map(str::to_owned)
                 .to_vec()
         })

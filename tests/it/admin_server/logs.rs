@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use qos_operator::simulator::generation::Generation;
 use serde_json::{Value, json};
 
 use super::{flags, kubeconfig};
@@ -36,7 +37,7 @@ fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
 
 /// The names of the fields in `tracing`'s macros in `source`, tests aside.
 fn fields(source: &str) -> Vec<String> {
-    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let source = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let mut found = Vec::new();
     for level in ["error", "warn", "info", "debug", "trace"] {
         for (start, opening) in source.match_indices(&format!("tracing::{level}!(")) {
@@ -91,7 +92,8 @@ fn the_fields_of_a_line_are_found_in_its_macro() {
             address = %admin.address(),
             "served"
         );
-        #[cfg(test)]
+#[cfg(test)]
+mod tests {
         tracing::info!(hidden = 1, "x");
     "#;
     assert_eq!(fields(source), ["provider", "cause", "address", "namespace", "error", "row"]);
@@ -110,7 +112,8 @@ fn the_page_lists_every_field_that_the_source_writes_and_no_other() {
 async fn every_line_in_json_is_an_object_with_the_documented_fields() {
     let stage = Stage::bare("lines").await;
     stage.secret(TOKEN).await;
-    stage.provider(json!({})).await;
+    // From 0.11 on each request has a correlator.
+    stage.provider(json!({ "api": stage.api_of(Generation::V1_0) })).await;
     let folder = tempfile::tempdir().unwrap();
     let more = ["--log-format", "json", "--log-level", "info,qos_operator=debug", "--admin-listen", "127.0.0.1:0"];
     let flags = flags(&stage).into_iter().chain(more.map(str::to_owned)).collect();
@@ -135,7 +138,7 @@ async fn every_line_in_json_is_an_object_with_the_documented_fields() {
         }
     }
     assert!(seen.is_subset(&documented), "{seen:?}");
-    for told in ["namespace", "name", "row", "operation", "address", "version"] {
+    for told in ["namespace", "name", "row", "operation", "correlator", "address", "version"] {
         assert!(seen.contains(told), "{told} is in no line: {log}");
     }
     for hidden in ["447700900177", TOKEN] {

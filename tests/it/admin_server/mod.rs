@@ -11,15 +11,16 @@ mod scrape;
 mod shutdown;
 mod values;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use qos_operator::admin::{self, Admin};
+use qos_operator::admin::Admin;
 use qos_operator::vitals::Vitals;
 use serde_json::{Value, json};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::scrape::Scrape;
 use crate::support::Cluster;
+use crate::support::process::OperatorProcess;
 use crate::support::stage::{LABEL, Stage};
 
 /// The kubeconfig of the cluster's admin, or of whom that `token` is.
@@ -41,23 +42,36 @@ fn flags(stage: &Stage) -> Vec<String> {
 /// How long, in real time, a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The server of a stage's operator.
+/// The server of an operator.
 struct Serving {
-    admin: Admin,
-    _asking: DropGuard,
+    address: SocketAddr,
+    /// Where the operator runs in this process.
+    _admin: Option<Admin>,
 }
 
 impl Serving {
     async fn of(stage: &Stage) -> Self {
         let vitals: Vitals = stage.operator().context.vitals.clone();
-        let admin = Admin::start("127.0.0.1:0".parse().unwrap(), vitals.clone()).await.unwrap();
-        let stop = CancellationToken::new();
-        tokio::spawn(admin::ask_api_server(stage.client.clone(), vitals, stop.clone()));
-        Self { admin, _asking: stop.drop_guard() }
+        let admin = Admin::start("127.0.0.1:0".parse().unwrap(), vitals).await.unwrap();
+        Self { address: admin.address(), _admin: Some(admin.asking(stage.client.clone())) }
+    }
+
+    /// That of a process which was told to listen at a port of its own choice.
+    async fn of_process(process: &OperatorProcess) -> Self {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let log = process.log();
+            let line = log.lines().find(|line| line.contains("metrics and health are served"));
+            if let Some((_, address)) = line.and_then(|line| line.split_once("address=")) {
+                return Self { address: address.trim().parse().unwrap(), _admin: None };
+            }
+            assert!(tokio::time::Instant::now() < deadline, "it does not listen: {log}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.admin.address())
+        format!("http://{}{path}", self.address)
     }
 
     /// Status and text.

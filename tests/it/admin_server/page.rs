@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 use qos_operator::simulator::oauth::settings::Client;
 use serde_json::json;
 
-use super::Serving;
 use super::scrape::Scrape;
+use super::{Serving, flags, kubeconfig};
+use crate::support::process::OperatorProcess;
 use crate::support::stage::Stage;
 
 const PAGE: &str = include_str!("../../../docs/metrics.md");
@@ -17,8 +18,8 @@ const ACCEPT: &str =
 
 /// A stage with a provider that logs in by OAuth and has a budget, one that does not work, and a session that is AVAILABLE: all
 /// series are there.
-async fn busy(prefix: &str) -> (Stage, Serving) {
-    let mut stage = Stage::bare(prefix).await;
+async fn busy(prefix: &str) -> Busy {
+    let stage = Stage::bare(prefix).await;
     let mut client = Client::new("app-7");
     client.secret = Some("s3cret".into());
     stage.admin.change(|settings| settings.oauth.clients.push(client)).await.unwrap();
@@ -33,13 +34,35 @@ async fn busy(prefix: &str) -> (Stage, Serving) {
     stage.provider(spec).await;
     let other = format!("{}-other", stage.namespace);
     stage.provider_named(&other, json!({ "auth": { "staticToken": { "tokenSecretRef": { "name": "missing" } } } })).await;
-    stage.start().await;
-    let serving = Serving::of(&stage).await;
+    let folder = tempfile::tempdir().unwrap();
+    let more =
+        ["--admin-listen", "127.0.0.1:0", "--notify-listen", "127.0.0.1:0", "--callback-url", "https://qos.example.com/notify"];
+    let flags = flags(&stage).into_iter().chain(more.map(str::to_owned)).collect();
+    let process = OperatorProcess::new(folder.path(), &kubeconfig(stage.cluster, None), flags);
+    process.start();
+    let serving = Serving::of_process(&process).await;
     stage.create("camera-12", json!({ "durationSeconds": 600 })).await;
     stage.available("camera-12").await;
     let waits = |scrape: &Scrape| scrape.sum("qos_operator_sessions", &[("qos_status", "AVAILABLE")]).is_some();
     serving.scrape_until("the session", waits).await;
-    (stage, serving)
+    Busy { stage, serving, process, _folder: folder }
+}
+
+/// An operator's process with something to show.
+struct Busy {
+    stage: Stage,
+    serving: Serving,
+    process: OperatorProcess,
+    _folder: tempfile::TempDir,
+}
+
+impl Busy {
+    async fn finish(self) {
+        self.stage.delete("camera-12").await;
+        self.stage.gone("camera-12").await;
+        self.process.kill();
+        self.stage.finish().await;
+    }
 }
 
 /// Type and labels by name, as the page's table has them.
@@ -61,8 +84,8 @@ fn table() -> BTreeMap<String, (String, BTreeSet<String>)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_metric_of_the_page_is_scraped_and_every_scraped_one_is_on_the_page_with_its_type_and_labels() {
-    let (stage, serving) = busy("page").await;
-    let scrape = serving.scrape().await;
+    let busy = busy("page").await;
+    let scrape = busy.serving.scrape().await;
     let scraped: BTreeMap<_, _> = scrape
         .families()
         .into_iter()
@@ -73,12 +96,13 @@ async fn every_metric_of_the_page_is_scraped_and_every_scraped_one_is_on_the_pag
         let help = scrape.helps.get(name).unwrap_or_else(|| panic!("{name} has no HELP"));
         assert!(help.len() > 5 && help.ends_with('.') && !help.ends_with(".."), "{name}: {help}");
     }
-    stage.finish().await;
+    busy.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_accepts_openmetrics_gets_it_and_promtool_finds_no_fault_with_the_other_form() {
-    let (stage, serving) = busy("forms").await;
+    let busy = busy("forms").await;
+    let serving = &busy.serving;
     let response = reqwest::Client::new().get(serving.url("/metrics")).header("Accept", ACCEPT).send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     let text = response.text().await.unwrap();
@@ -96,7 +120,7 @@ async fn who_accepts_openmetrics_gets_it_and_promtool_finds_no_fault_with_the_ot
         }
         None => say("promtool is not there: its check is left out (Debian: apt-get install prometheus)"),
     }
-    stage.finish().await;
+    busy.finish().await;
 }
 
 /// Whether `promtool check metrics` is content with `text`, and what it says; none: there is no promtool.

@@ -97,7 +97,7 @@ async fn connections_that_say_nothing_are_closed_and_hold_up_nobody_for_good() {
     let serving = Serving::of(&stage).await;
     let mut idle = Vec::new();
     for _ in 0..200 {
-        let mut stream = TcpStream::connect(serving.admin.address()).await.unwrap();
+        let mut stream = TcpStream::connect(serving.address).await.unwrap();
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x").await.unwrap();
         idle.push(stream);
     }

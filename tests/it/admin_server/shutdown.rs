@@ -38,7 +38,7 @@ async fn a_sigterm_under_creates_loses_none_of_them_and_the_process_ends_within_
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let began = Instant::now();
-    process.terminate();
+    process.signal("TERM");
     let status = tokio::task::spawn_blocking({
         let process = process.clone();
         move || process.wait(Duration::from_mins(1))

@@ -132,7 +132,7 @@ port=${port%%/*}
 quiet create namespace qos-operator
 kc apply -f crds/
 quiet wait crd/qossessions.qos-operator.io crd/qosproviders.qos-operator.io --for=condition=Established --timeout="${patience}s"
-start operator env KUBECONFIG="$operator_config" "$bin/qos-operator" --namespace qos-operator
+start operator env KUBECONFIG="$operator_config" QOS_ADMIN_LISTEN= "$bin/qos-operator" --namespace qos-operator
 shown "sed s/PORT/$port/ examples/demo/provider.yaml | kubectl apply -f -"
 sed "s/PORT/$port/" examples/demo/provider.yaml | "$KUBECTL" apply -f -
 wait_for qosp/telefonica-sandbox condition=Ready

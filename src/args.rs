@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use k8s_openapi::jiff::SignedDuration;
 use url::Url;
 
+use crate::admin::AdminArguments;
 use crate::leader::LeaderArguments;
 use crate::notify::NotifyArguments;
 use crate::session::facts::Margins;
@@ -26,6 +27,8 @@ pub struct Arguments {
 pub enum Command {
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
+    /// Look whether the operator could do its work here, and print a line for each thing that it needs; fails if one is missing.
+    Check(Box<RunArguments>),
 }
 
 /// How to run.
@@ -65,6 +68,9 @@ pub struct RunArguments {
     /// See [`MarginArguments`].
     #[command(flatten)]
     pub margins: MarginArguments,
+    /// See [`AdminArguments`].
+    #[command(flatten)]
+    pub admin: AdminArguments,
     /// Least severe log lines to print; a filter such as `info,qos_operator=debug` is understood too. Below info only the
     /// operator's own lines are printed: those of its libraries may hold personal data.
     #[arg(long, env = "QOS_LOG_LEVEL", default_value = "info")]

@@ -105,6 +105,13 @@ impl Claims {
         self.0.lock().claims.len()
     }
 
+    /// How many objects hold, want, and rest.
+    pub fn stances(&self) -> [usize; 3] {
+        let table = self.0.lock();
+        let count = |stance| table.claims.values().filter(|claim| claim.stance == stance).count();
+        [count(Stance::Holds), count(Stance::Wants), count(Stance::Rests)]
+    }
+
     /// Whether the table is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

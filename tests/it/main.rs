@@ -3,6 +3,7 @@
 // What clippy allows in tests, it allows in their helpers only under this.
 #![cfg(test)]
 
+mod admin_server;
 mod admission;
 mod adoption;
 mod auth;

@@ -55,21 +55,22 @@ containers:
       - --lease-duration={{ .Values.leaderElection.leaseDuration }}
       - --lease-renew-deadline={{ .Values.leaderElection.renewDeadline }}
       - --lease-retry-period={{ .Values.leaderElection.retryPeriod }}
-      - --admin-listen=0.0.0.0:8081
+      - --admin-listen=0.0.0.0:8080
       {{- range .Values.watchNamespaces }}
       - --watch-namespace={{ . }}
       {{- end }}
       {{- with .Values.sessionSelector }}
       - --session-selector={{ . }}
       {{- end }}
+      - --workloads={{ .Values.workloads.enabled }}
       {{- if .Values.workloads.enabled }}
-      - --workloads
       - --workload-linger={{ .Values.workloads.linger }}
+      - --workload-node-devices={{ .Values.workloads.nodeDevices }}
       {{- end }}
       {{- if $n.enabled }}
       - --callback-url={{ $n.publicUrl }}
-      - --notify-listen=0.0.0.0:8080
-      - --hand-over-listen=0.0.0.0:8082
+      - --notify-listen=0.0.0.0:8443
+      - --hand-over-listen=0.0.0.0:8444
       {{- if $n.tls.secretName }}
       - --notify-tls-cert=/etc/qos-operator/notify-tls/tls.crt
       - --notify-tls-key=/etc/qos-operator/notify-tls/tls.key
@@ -116,12 +117,12 @@ containers:
       {{- end }}
     ports:
       - name: admin
-        containerPort: 8081
+        containerPort: 8080
       {{- if $n.enabled }}
       - name: notify
-        containerPort: 8080
+        containerPort: 8443
       - name: hand-over
-        containerPort: 8082
+        containerPort: 8444
       {{- end }}
     startupProbe:
       httpGet:

@@ -224,7 +224,8 @@ fn report(settings: &Settings, told: &str, trouble: Option<&str>) -> String {
     format!(
         "the uninstall is stopped: after {timeout} the guard {what}. {changed} The operator still runs.\n\
          The order: first delete the sessions while it runs (kubectl delete qos --all -A --wait), or suspend them; then helm uninstall {release} again.\n\
-         Those that annotated Pods and Services ask for end with the label qos-operator.io/workloads of their namespaces.\n\
+         Those that the operator makes for annotated Pods and Services it would make again: \
+         helm upgrade {release} --reuse-values --set workloads.enabled=false first.\n\
          uninstallGuard.mode=Delete deletes all QosSessions, Orphan leaves what lives to its expiry, unreleased and paid.\n\
          Helm now calls the release uninstalling. helm rollback {release} takes the uninstall back. helm uninstall --no-hooks goes \
          on all the same: sessions run on, and their objects cannot be deleted until the operator is installed again.",

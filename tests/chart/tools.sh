@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tools of `make chart-test` and `make gitops-test`, in a cache of this user. What is there is not fetched again.
-# Prints the folder with them. `tools.sh chart` or `tools.sh gitops`.
+# Prints the folder with them. `tools.sh chart`, `tools.sh render` (what the Rust tests need of it) or `tools.sh gitops`.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/qos-operator/chart
@@ -11,6 +11,7 @@ helm4_version=v4.3.1
 helm3_version=v3.22.0
 glua_version=v1.1.2
 prometheus_operator_version=v0.85.0
+gateway_api_version=v1.3.0
 kubernetes_validate_version=1.37.0
 
 say() { echo "chart tools: $*" >&2; }
@@ -68,17 +69,20 @@ helm_unittest() {
 
 # Custom resources of others that the chart can make.
 foreign_crds() {
-    local folder=$cache/crds
-    [[ $(cat "$folder/.version" 2>/dev/null) == "$prometheus_operator_version" ]] && return
-    say "definitions of ServiceMonitor and PrometheusRule"
-    local module=github.com/prometheus-operator/prometheus-operator
-    local source
-    source=$(cd "$work" && go mod download -json "$module@$prometheus_operator_version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+    local folder=$cache/crds versions="$prometheus_operator_version $gateway_api_version" source
+    [[ $(cat "$folder/.version" 2>/dev/null) == "$versions" ]] && return
+    say "definitions of ServiceMonitor, PrometheusRule and HTTPRoute"
     mkdir -p "$folder"
+    source=$(module github.com/prometheus-operator/prometheus-operator "$prometheus_operator_version")
     cp "$source"/example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,prometheusrules}.yaml "$folder"
+    source=$(module sigs.k8s.io/gateway-api "$gateway_api_version")
+    cp "$source"/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml "$folder"
     chmod u+w "$folder"/*.yaml
-    echo "$prometheus_operator_version" >"$folder/.version"
+    echo "$versions" >"$folder/.version"
 }
+
+# Downloads a Go module and prints its folder.
+module() { (cd "$work" && go mod download -json "$1@$2" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'); }
 
 python_tools() {
     [[ -x $cache/python/bin/kubernetes-validate && $(cat "$cache/python/.version" 2>/dev/null) == "$kubernetes_validate_version" ]] && return
@@ -112,8 +116,8 @@ case ${1:-chart} in
         python_tools
         prometheus
         ;;
-    helm) helm4 ;;
+    render) helm4; foreign_crds ;;
     gitops) go_tool glua github.com/yuin/gopher-lua/cmd/glua "$glua_version" ;;
-    *) echo "usage: tools.sh [chart|helm|gitops]" >&2; exit 2 ;;
+    *) echo "usage: tools.sh [chart|render|gitops]" >&2; exit 2 ;;
 esac
 echo "$bin"

@@ -6,6 +6,7 @@
 mod admission;
 mod adoption;
 mod auth;
+mod chart;
 mod contract;
 mod crash;
 mod field;
@@ -20,3 +21,4 @@ mod provider;
 mod qod;
 mod reasons;
 mod support;
+mod uninstall;

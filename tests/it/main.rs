@@ -12,6 +12,7 @@ mod crash;
 mod field;
 mod generated;
 mod generations;
+mod gitops;
 mod life;
 mod logins;
 mod looks;

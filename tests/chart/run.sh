@@ -126,6 +126,7 @@ step "valid for Kubernetes $oldest" validate $oldest
 step "valid for Kubernetes $newest" validate $newest
 step "alerts" alerts
 if [[ -z ${NO_CARGO:-} ]]; then
+    step "dashboard and alerts on a running operator" tests/chart/dashboard.sh
     step "rendered, served and granted" "${CARGO:-cargo}" test --quiet --locked --test it chart::
 fi
 echo "chart-test: all, $SECONDS s"

@@ -9,6 +9,11 @@ local function condition(kind)
   end
 end
 
+if obj.metadata.deletionTimestamp ~= nil then
+  local why = obj.status ~= nil and (condition("Reconciling") or condition("Stalled"))
+  return { status = "Progressing", message = why and why.message or "being deleted" }
+end
+
 local paused = obj.metadata.annotations ~= nil and obj.metadata.annotations["qos-operator.io/paused"] == "true"
 
 if obj.status == nil or obj.status.observedGeneration ~= obj.metadata.generation then

@@ -120,7 +120,9 @@ async fn round(client: &Client, settings: &Settings, clock: &Clock, out: &mut im
 fn done(answer: Result<(), ApiError>) -> Result<bool, ApiError> {
     match answer {
         Ok(()) => Ok(true),
-        Err(ApiError::Kube(error)) if matches!(&*error, kube::Error::Api(status) if matches!(status.code, 404 | 409)) => Ok(false),
+        Err(ApiError::Kube(error)) if matches!(&*error, kube::Error::Api(status) if matches!(status.code, 404 | 409)) => {
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }
@@ -171,9 +173,7 @@ async fn carry_out(client: &Client, order: &Order) -> Result<(), ApiError> {
             let patch = without(IN_USE_FINALIZER, &provider.finalizers, &provider.uid, &provider.version);
             limited(providers().patch(&provider.name, &written(), &Patch::Merge(patch))).await.map(drop)
         }
-        Order::DeleteProvider(provider) => {
-            limited(providers().delete(&provider.name, &of_uid(&provider.uid))).await.map(drop)
-        }
+        Order::DeleteProvider(provider) => limited(providers().delete(&provider.name, &of_uid(&provider.uid))).await.map(drop),
     }
 }
 

@@ -258,7 +258,8 @@ fn standing(object: &QosSession, now: Timestamp) -> Standing {
     if past.record == Record::Unreadable || bounds::open(&past, now).is_some() {
         return Standing::MayLive;
     }
-    let Some(status) = object.status.as_ref().filter(|status| Some(status.observed_generation) == object.metadata.generation) else {
+    let Some(status) = object.status.as_ref().filter(|status| Some(status.observed_generation) == object.metadata.generation)
+    else {
         return Standing::Wanted;
     };
     let is_true = |kind: &str| status.conditions.iter().any(|condition| condition.type_ == kind && condition.status == "True");

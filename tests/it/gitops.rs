@@ -36,7 +36,12 @@ async fn every_kustomization_is_built_and_what_is_ours_in_it_is_admitted() {
             ours += 1;
             let file = folder.path().join(format!("{}-{number}.json", name.replace('/', "-")));
             fs::write(&file, object.to_string()).unwrap();
-            stdout_of(cluster.kubectl().args(["apply", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "-f"]).arg(file));
+            stdout_of(
+                cluster
+                    .kubectl()
+                    .args(["apply", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "-f"])
+                    .arg(file),
+            );
         }
     }
     assert_eq!(ours, 3);
@@ -102,5 +107,5 @@ fn what_the_pages_name_is_there() {
             assert!(target.is_empty() || path.exists(), "{page} links to {link}, which is not there");
         }
     }
-    assert!(named >= 5, "{named} settings");
+    assert!(named >= 3, "{named} settings");
 }

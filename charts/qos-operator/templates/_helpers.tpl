@@ -99,6 +99,7 @@ imagePullSecrets:
 {{/* The Pod of a hook runs the operator's binary, with the operator's rights. Takes a dict of context, name, args and resources. */}}
 {{- define "qos-operator.hookPodSpec" -}}
 serviceAccountName: {{ include "qos-operator.serviceAccountName" .context }}
+automountServiceAccountToken: true
 enableServiceLinks: false
 restartPolicy: Never
 {{- include "qos-operator.imagePullSecrets" .context }}

@@ -44,8 +44,7 @@ fn every_container_is_restricted_bounded_and_probed_and_its_image_is_pinned() {
             assert_eq!(context["runAsUser"].is_null(), name == "openshift", "{of}");
             assert_eq!(pod.spec["enableServiceLinks"], false, "{of}");
             for container in list(&pod.spec["containers"]) {
-                let restricted =
-                    json!({ "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] } });
+                let restricted = json!({ "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] } });
                 assert_eq!(container["securityContext"], restricted, "{of}");
                 let resources = &container["resources"];
                 assert!(resources["requests"]["cpu"].is_string() && resources["requests"]["memory"].is_string(), "{of}");
@@ -97,7 +96,8 @@ fn every_selector_finds_a_pod_and_no_two_deployments_share_one() {
         }
         for object in of_kind(objects, "ServiceMonitor") {
             let wanted = &object["spec"]["selector"]["matchLabels"];
-            let found: Vec<_> = of_kind(objects, "Service").filter(|service| matches(wanted, &service["metadata"]["labels"])).collect();
+            let found: Vec<_> =
+                of_kind(objects, "Service").filter(|service| matches(wanted, &service["metadata"]["labels"])).collect();
             assert_eq!(found.len(), 1, "{name}");
             let port = &object["spec"]["endpoints"][0]["port"];
             assert!(list(&found[0]["spec"]["ports"]).any(|one| one["name"] == *port), "{name}");
@@ -143,7 +143,8 @@ fn everything_that_a_pod_refers_to_is_rendered_or_named_by_the_values() {
             if let Some(account) = account {
                 there("ServiceAccount", account);
             }
-            assert_eq!(account.is_none(), pod.spec["automountServiceAccountToken"] == false, "{name}: {}", pod.of);
+            // The account's own default is no token.
+            assert_eq!(pod.spec["automountServiceAccountToken"], account.is_some(), "{name}: {}", pod.of);
             let volumes: BTreeSet<_> = list(&pod.spec["volumes"]).map(|volume| volume["name"].to_string()).collect();
             for volume in list(&pod.spec["volumes"]) {
                 if let Some(secret) = volume["secret"]["secretName"].as_str() {
@@ -197,7 +198,8 @@ fn no_right_is_given_by_a_star_and_secrets_of_other_namespaces_only_to_who_is_bo
         let bound: Vec<_> = of_kind(objects, "ClusterRoleBinding").map(|binding| &binding["roleRef"]["name"]).collect();
         for role in of_kind(objects, "ClusterRole").chain(of_kind(objects, "Role")) {
             assert!(!role.to_string().contains("\"*\""), "{name}: {}", name_of(role));
-            let secrets: Vec<_> = list(&role["rules"]).filter(|rule| list(&rule["resources"]).any(|one| one == "secrets")).collect();
+            let secrets: Vec<_> =
+                list(&role["rules"]).filter(|rule| list(&rule["resources"]).any(|one| one == "secrets")).collect();
             if role["kind"] == "ClusterRole" && !secrets.is_empty() {
                 assert!(!bound.contains(&&role["metadata"]["name"]), "{name}: {} is bound everywhere", name_of(role));
                 assert_eq!(secrets[0]["verbs"], json!(["get"]));

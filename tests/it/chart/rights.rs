@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::jiff::SignedDuration;
-use kube::config::AuthInfo;
 use kube::api::PostParams;
+use kube::config::AuthInfo;
 use kube::{Api, Client, Config};
 use qos_operator::clock::Clock;
 use qos_operator::operator;
@@ -20,21 +20,23 @@ use crate::support::process::{OperatorProcess, kubeconfig};
 use crate::support::stage::{Stage, TOKEN};
 use crate::support::{Cluster, stdout_of};
 
-/// Granted, and not used in this test, with the reason.
-const NOT_USED_HERE: [(&str, &str); 12] = [
-    ("core/nodes list", "annotations on Nodes: not in this tree yet"),
-    ("core/nodes watch", "annotations on Nodes: not in this tree yet"),
-    ("core/pods list", "annotations on Pods: not in this tree yet"),
-    ("core/pods watch", "annotations on Pods: not in this tree yet"),
-    ("core/services list", "annotations on Services: not in this tree yet"),
-    ("core/services watch", "annotations on Services: not in this tree yet"),
-    ("qos-operator.io/qossessions create", "children of Pods and Services: not in this tree yet"),
-    ("coordination.k8s.io/leases get", "the election: not in this tree yet"),
-    ("coordination.k8s.io/leases update", "the election: not in this tree yet"),
-    ("coordination.k8s.io/leases create", "the election: not in this tree yet"),
-    ("apiextensions.k8s.io/customresourcedefinitions get", "the command check: not in this tree yet"),
-    ("events.k8s.io/events patch", "an Event that repeats within minutes: seldom, and never on purpose"),
+/// Granted, and not used by this tree's operator yet; what is used must go from here.
+const TO_COME: [(&str, &str); 11] = [
+    ("core/nodes list", "annotations on Nodes"),
+    ("core/nodes watch", "annotations on Nodes"),
+    ("core/pods list", "annotations on Pods"),
+    ("core/pods watch", "annotations on Pods"),
+    ("core/services list", "annotations on Services"),
+    ("core/services watch", "annotations on Services"),
+    ("qos-operator.io/qossessions create", "children of Pods and Services"),
+    ("coordination.k8s.io/leases get", "the election"),
+    ("coordination.k8s.io/leases update", "the election"),
+    ("coordination.k8s.io/leases create", "the election"),
+    ("apiextensions.k8s.io/customresourcedefinitions get", "the command check"),
 ];
+
+/// Granted, needed, and not always used in this test, with the reason.
+const SELDOM: [(&str, &str); 1] = [("events.k8s.io/events patch", "only an Event that repeats within minutes is patched")];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_operator_needs_every_right_that_the_chart_grants_and_no_other() {
@@ -58,7 +60,8 @@ async fn the_operator_needs_every_right_that_the_chart_grants_and_no_other() {
     let log = operator_process.log();
     operator_process.kill();
 
-    let events: Vec<_> = stage.cluster.audit_events().into_iter().skip(seen_before).filter(|event| event.user == account).collect();
+    let events: Vec<_> =
+        stage.cluster.audit_events().into_iter().skip(seen_before).filter(|event| event.user == account).collect();
     let forbidden: Vec<_> =
         events.iter().filter(|event| event.code == 403).map(|event| format!("{} {}", event.verb, event.request_uri)).collect();
     assert!(forbidden.is_empty(), "{forbidden:?}\n{log}");
@@ -67,9 +70,10 @@ async fn the_operator_needs_every_right_that_the_chart_grants_and_no_other() {
         .filter(|event| event.code < 400 || event.code == 404 || event.code == 409)
         .map(|event| right(&event.api_group, &resource(&event.resource, &event.subresource), &event.verb))
         .collect();
-    let unused: BTreeSet<_> = granted(&rendered).difference(&used).cloned().collect();
-    let expected: BTreeSet<_> = NOT_USED_HERE.iter().map(|(right, _)| (*right).to_owned()).collect();
-    assert_eq!(unused, expected, "granted and not used: on the left really, on the right as listed");
+    let named = |list: &[(&str, &str)]| list.iter().map(|(right, _)| (*right).to_owned()).collect::<BTreeSet<_>>();
+    let mut unused: BTreeSet<_> = granted(&rendered).difference(&used).cloned().collect();
+    unused.retain(|right| !named(&SELDOM).contains(right));
+    assert_eq!(unused, named(&TO_COME), "on the left what is granted and was not used, on the right what is known to be so");
     stage.stop_without_ledger().await;
 }
 
@@ -87,7 +91,9 @@ async fn config_of(stage: &Stage) -> Config {
     let answer = accounts.create_token_request("demo-qos-operator", &PostParams::default(), &request).await.unwrap();
     let token: Value = json!({ "token": answer.status.unwrap().token });
     let auth_info: AuthInfo = serde_json::from_value(token).unwrap();
-    Config { auth_info, ..stage.cluster.config() }
+    let mut config = stage.cluster.config();
+    config.auth_info = auth_info;
+    config
 }
 
 /// All that sessions and providers go through.
@@ -101,14 +107,15 @@ async fn live(stage: &Stage) {
     stage.patch("camera-1", json!({ "spec": { "suspend": true } })).await;
     stage.ready("camera-1", "True", "Suspended").await;
     stage.any_secret("phone", "number", "+447700900177").await;
-    let from_secret = json!({ "device": { "phoneNumber": null, "phoneNumberFrom": { "secretKeyRef": { "name": "phone", "key": "number" } } } });
+    let from_secret =
+        json!({ "device": { "phoneNumber": null, "phoneNumberFrom": { "secretKeyRef": { "name": "phone", "key": "number" } } } });
     stage.create("camera-2", from_secret).await;
     stage.available("camera-2").await;
     stage.create("camera-3", json!({ "qosProfile": "QOS_NONE", "device": { "phoneNumber": "+447700900178" } })).await;
     stage.ready("camera-3", "False", "ProfileUnavailable").await;
     stage.delete("camera-1").await;
     stage.gone("camera-1").await;
-    assert!(stage.calls(Operation::CreateSession) >= 3);
+    assert!(stage.calls(Operation::Create) >= 3);
 }
 
 /// The guard has the same account.

@@ -41,7 +41,15 @@ async fn the_api_server_takes_every_set_of_values_strictly_and_without_a_warning
         let objects: String = rendered(&values).iter().map(|object| format!("---\n{object}\n")).collect();
         fs::write(&file, objects).unwrap();
         let mut apply = cluster.kubectl();
-        apply.args(["apply", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "--server-side", "--force-conflicts", "-f"]);
+        apply.args([
+            "apply",
+            "--dry-run=server",
+            "--validate=strict",
+            "--warnings-as-errors",
+            "--server-side",
+            "--force-conflicts",
+            "-f",
+        ]);
         let output = apply.arg(&file).output().unwrap();
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -57,10 +65,9 @@ async fn every_pod_is_admitted_where_only_restricted_ones_are() {
     let mut admitted = 0;
     for (name, values) in sets() {
         for pod in pods(&rendered(&values)) {
-            if let Some(account) = pod.spec["serviceAccountName"].as_str() {
-                let object = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": account } });
-                accounts.patch(account, &PatchParams::apply("test").force(), &Patch::Apply(object)).await.unwrap();
-            }
+            let account = pod.spec["serviceAccountName"].as_str().unwrap_or("default");
+            let object = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": account } });
+            accounts.patch(account, &PatchParams::apply("test").force(), &Patch::Apply(object)).await.unwrap();
             let object = json!({
                 "apiVersion": "v1", "kind": "Pod",
                 "metadata": { "generateName": "pod-", "labels": pod.labels }, "spec": pod.spec,

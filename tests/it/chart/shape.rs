@@ -22,7 +22,11 @@ fn the_definitions_in_the_chart_are_those_of_the_types() {
     assert_eq!(files, documents.iter().map(|document| document.file.clone()).collect());
     for document in documents {
         let kept = fs::read_to_string(folder.join(&document.file)).unwrap();
-        assert!(kept == document.yaml, "{} in the chart is out of date: UPDATE=1 cargo test --test it chart::shape", document.file);
+        assert!(
+            kept == document.yaml,
+            "{} in the chart is out of date: UPDATE=1 cargo test --test it chart::shape",
+            document.file
+        );
     }
 }
 

@@ -38,9 +38,9 @@ fn each(path: &str, value: &Value, schema: &Value, visit: &mut impl FnMut(&str, 
     }
 }
 
-/// The comments that begin with `# --`, by path.
-fn comments(text: &str) -> BTreeMap<String, String> {
-    let (mut found, mut comment) = (BTreeMap::new(), None::<String>);
+/// The comments that begin with `# --`, with the path of the value, in their order.
+fn comments(text: &str) -> Vec<(String, String)> {
+    let (mut found, mut comment) = (Vec::new(), None::<String>);
     let mut stack: Vec<(usize, String)> = Vec::new();
     for line in text.lines() {
         let trimmed = line.trim_start();
@@ -49,12 +49,14 @@ fn comments(text: &str) -> BTreeMap<String, String> {
             comment = Some(begun.to_owned());
         } else if let Some((comment, more)) = comment.as_mut().zip(trimmed.strip_prefix("# ")) {
             write!(comment, " {more}").unwrap();
-        } else if let Some((key, _)) = trimmed.split_once(':').filter(|(key, _)| !key.contains(' ') && !key.starts_with(['#', '-'])) {
+        } else if let Some((key, _)) =
+            trimmed.split_once(':').filter(|(key, _)| !key.contains(' ') && !key.starts_with(['#', '-']))
+        {
             stack.retain(|(outer, _)| *outer < indent);
             stack.push((indent, key.trim_matches('"').to_owned()));
             if let Some(comment) = comment.take() {
                 let path = stack.iter().map(|(_, key)| key.as_str()).collect::<Vec<_>>().join(".");
-                found.insert(path, comment);
+                found.push((path, comment));
             }
         } else {
             comment = None;
@@ -69,11 +71,11 @@ fn every_default_is_in_the_schema_and_every_property_of_the_schema_has_a_default
     let comments = comments(&text);
     let mut paths = Vec::new();
     each("", &values, &schema, &mut |path, _, _| {
-        assert!(comments.contains_key(path), "{path} has no comment that begins with `# --`");
+        assert!(comments.iter().any(|(documented, _)| documented == path), "{path} has no comment that begins with `# --`");
         paths.push(path.to_owned());
     });
     assert!(paths.len() > 100, "{} values", paths.len());
-    let strangers: Vec<_> = comments.keys().filter(|path| !paths.contains(path)).collect();
+    let strangers: Vec<_> = comments.iter().map(|(path, _)| path).filter(|path| !paths.contains(path)).collect();
     assert!(strangers.is_empty(), "documented, and not a value of the schema: {strangers:?}");
     every_key("", &values, &schema);
 }
@@ -102,15 +104,15 @@ fn a_misspelt_value_is_refused_at_every_level_that_is_ours() {
 #[test]
 fn the_table_in_the_readme_is_that_of_the_values() {
     let ((text, values), schema) = (values(), schema());
-    let comments = comments(&text);
-    let mut rows = BTreeMap::new();
+    let mut defaults = BTreeMap::new();
     each("", &values, &schema, &mut |path, default, _| {
-        let cell = |text: &str| text.replace('|', "\\|");
-        let position = text.find(&comments[path]).unwrap();
-        let row = format!("| `{path}` | `{}` | {} |\n", cell(&default.to_string()), cell(&comments[path]));
-        rows.insert((position, path.to_owned()), row);
+        defaults.insert(path.to_owned(), default.to_string());
     });
-    let table: String = rows.into_values().collect();
+    let cell = |text: &str| text.replace('|', "\\|");
+    let mut table = String::new();
+    for (path, comment) in comments(&text) {
+        writeln!(table, "| `{path}` | `{}` | {} |", cell(&defaults[&path]), cell(&comment)).unwrap();
+    }
     let table = format!("{BEGIN}\n| value | default | meaning |\n|---|---|---|\n{table}\n{END}");
     let path = chart().join("README.md");
     let readme = fs::read_to_string(&path).unwrap();

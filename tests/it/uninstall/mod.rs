@@ -68,7 +68,9 @@ async fn wait_fails_at_its_limit_changes_nothing_and_names_what_lives_and_the_re
     let (verdict, out) = guarded(&stage, &settings(&stage, Mode::Wait, 3)).await;
     let Err(Error::Time(report)) = verdict else { panic!("it lets the uninstall go on: {out}") };
     let namespace = &stage.namespace;
-    for part in ["Nothing was changed", "kubectl delete qos --all -A --wait", "helm rollback qos", "helm uninstall qos", "--no-hooks"] {
+    for part in
+        ["Nothing was changed", "kubectl delete qos --all -A --wait", "helm rollback qos", "helm uninstall qos", "--no-hooks"]
+    {
         assert!(report.contains(part), "{part} is missing in {report}");
     }
     for number in [1, 2] {
@@ -77,7 +79,7 @@ async fn wait_fails_at_its_limit_changes_nothing_and_names_what_lives_and_the_re
     assert!(!report.contains("camera-3"), "what is at rest is not in the way: {report}");
     assert!(!(report + &out).contains("4477009"), "no phone number is told");
     assert_eq!(stage.versions().await, before);
-    assert_eq!(stage.calls(Operation::DeleteSession), 0);
+    assert_eq!(stage.calls(Operation::Delete), 0);
     assert!(has(&provider(&stage).await, IN_USE_FINALIZER));
     stage.finish().await;
 }
@@ -137,7 +139,7 @@ async fn orphan_lets_all_objects_go_and_releases_nothing() {
     let (verdict, out) = guarded(&stage, &settings(&stage, Mode::Orphan, 60)).await;
     assert!(verdict.is_ok(), "{verdict:?} {out}");
     assert!(stage.versions().await.is_empty());
-    assert_eq!(stage.calls(Operation::DeleteSession), 0);
+    assert_eq!(stage.calls(Operation::Delete), 0);
     assert_eq!(stage.admin.ledger().live, 5, "they run to their expiry");
     assert!(!has(&provider(&stage).await, IN_USE_FINALIZER));
     stage.stop_without_ledger().await;

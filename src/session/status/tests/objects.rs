@@ -126,6 +126,9 @@ fn the_objects_for_gitops_tools_are_those_that_the_table_makes() {
     assert_eq!(there, names, "the folder holds a file for each row and nothing else");
     for (file, text) in files {
         let kept = fs::read_to_string(folder.join(&file)).unwrap();
-        assert!(kept == text, "tests/gitops/objects/{file} is out of date; write it again with: UPDATE=1 cargo test --lib objects_for_gitops");
+        assert!(
+            kept == text,
+            "tests/gitops/objects/{file} is out of date; write it again with: UPDATE=1 cargo test --lib objects_for_gitops"
+        );
     }
 }

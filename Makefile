@@ -66,7 +66,7 @@ gitops-test: ## Check what Flux and Argo CD make of each state, and the kustomiz
 
 generate: ## Write again what is made from the types: crds/, the chart's copy, the table of values, the objects for GitOps
 	UPDATE=1 $(CARGO) test --quiet --locked --test it generated
-	UPDATE=1 $(CARGO) test --quiet --locked --test it chart::shape chart::values
+	UPDATE=1 $(CARGO) test --quiet --locked --test it -- chart::shape chart::values
 	UPDATE=1 $(CARGO) test --quiet --locked --lib objects_for_gitops
 
 clean: ## Remove what cargo has built here (the control plane's binaries stay)

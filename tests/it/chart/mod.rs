@@ -5,6 +5,7 @@
 
 mod flags;
 mod monitoring;
+mod releases;
 mod rendered;
 mod rights;
 mod server;

@@ -19,6 +19,7 @@ use crate::provider::{self, Providers};
 use crate::session::claims::Claims;
 use crate::session::context::Context;
 use crate::session::facts::Margins;
+use crate::session::inbox::Inbox;
 use crate::session::key::{KeyError, OperatorKey};
 use crate::session::memory::Memories;
 use crate::session::timers::Timers;
@@ -97,7 +98,7 @@ pub async fn start(client: kube::Client, settings: Settings, clock: Clock) -> Re
         timers: Timers::default(),
         turns: Turns::new(settings.concurrency),
         memories: Memories::default(),
-        callback: settings.callback,
+        inbox: Inbox::default(),
         margins: settings.margins,
         tasks: TaskTracker::new(),
         recorder: Recorder::new(client.clone(), reporter),
@@ -110,6 +111,7 @@ pub async fn start(client: kube::Client, settings: Settings, clock: Clock) -> Re
     let provider_settings = provider::Settings {
         selector: settings.sessions.selector.clone(),
         profile_refresh: settings.profile_refresh,
+        callback: settings.callback,
         ..provider::Settings::new(settings.namespace, clock)
     };
     parts.spawn(provider::run(client, provider_settings, providers, shutdown.clone()));

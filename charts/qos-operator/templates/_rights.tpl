@@ -7,9 +7,6 @@
 - apiGroups: [qos-operator.io]
   resources: [qossessions/status]
   verbs: [patch]
-- apiGroups: [events.k8s.io]
-  resources: [events]
-  verbs: [create, patch]
 {{- if .Values.workloads.enabled }}
 - apiGroups: [""]
   resources: [pods, services]

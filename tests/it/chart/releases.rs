@@ -48,7 +48,7 @@ fn newer_chart(folder: &Path) -> std::path::PathBuf {
     fs::write(&file, text.replace(field, newer)).unwrap();
     let file = copy.join("Chart.yaml");
     let text = fs::read_to_string(&file).unwrap();
-    fs::write(&file, text.replace("\nversion: ", "\nversion: 99.")).unwrap();
+    fs::write(&file, text.replace("\nversion: 0.", "\nversion: 99.")).unwrap();
     copy
 }
 

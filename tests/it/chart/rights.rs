@@ -1,12 +1,13 @@
 //! The operator under the chart's own ServiceAccount: what it is granted is what it needs.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 
+use futures::FutureExt as _;
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::jiff::SignedDuration;
 use kube::api::PostParams;
-use kube::config::AuthInfo;
 use kube::{Api, Client, Config};
 use qos_operator::clock::Clock;
 use qos_operator::operator;
@@ -16,7 +17,7 @@ use qos_operator::uninstall::{Mode, guard};
 use serde_json::{Value, json};
 
 use super::{documents, list, render};
-use crate::support::process::{OperatorProcess, kubeconfig};
+use crate::support::process::OperatorProcess;
 use crate::support::stage::{Stage, TOKEN};
 use crate::support::{Cluster, stdout_of};
 
@@ -49,14 +50,19 @@ async fn the_operator_needs_every_right_that_the_chart_grants_and_no_other() {
     std::fs::write(&file, rendered.iter().map(|object| format!("---\n{object}\n")).collect::<String>()).unwrap();
     stdout_of(stage.cluster.kubectl().args(["apply", "-f"]).arg(&file));
 
-    let config = config_of(&stage).await;
+    let (config, kubeconfig) = credentials(&stage).await;
     let account = format!("system:serviceaccount:{namespace}:demo-qos-operator");
     let seen_before = stage.cluster.audit_events().len();
     let arguments = ["--namespace", &namespace, "--key-secret", "demo-qos-operator-key"].map(str::to_owned).to_vec();
-    let operator_process = OperatorProcess::new(folder.path(), &kubeconfig(&config, &config.cluster_url.to_string()), arguments);
+    let operator_process = OperatorProcess::new(folder.path(), &kubeconfig, arguments);
     operator_process.start();
-    live(&stage).await;
-    run_guard(config).await;
+    let lived = AssertUnwindSafe(async {
+        live(&stage).await;
+        run_guard(config).await;
+    });
+    if lived.catch_unwind().await.is_err() {
+        panic!("the operator under the chart's account did not do it:\n{}", operator_process.log());
+    }
     let log = operator_process.log();
     operator_process.kill();
 
@@ -84,16 +90,18 @@ fn render_for(namespace: &str) -> Vec<Value> {
     all.into_iter().filter(|object| kinds.contains(&object["kind"].as_str().unwrap())).collect()
 }
 
-/// The account's own credentials.
-async fn config_of(stage: &Stage) -> Config {
+/// The account's own credentials, for a client here and for a process.
+async fn credentials(stage: &Stage) -> (Config, Value) {
     let accounts: Api<ServiceAccount> = Api::namespaced(stage.client.clone(), &stage.namespace);
     let request = TokenRequest::default();
     let answer = accounts.create_token_request("demo-qos-operator", &PostParams::default(), &request).await.unwrap();
-    let token: Value = json!({ "token": answer.status.unwrap().token });
-    let auth_info: AuthInfo = serde_json::from_value(token).unwrap();
+    let user = json!({ "token": answer.status.unwrap().token });
     let mut config = stage.cluster.config();
-    config.auth_info = auth_info;
-    config
+    config.auth_info = serde_json::from_value(user.clone()).unwrap();
+    let text = std::fs::read_to_string(stage.cluster.kubeconfig()).unwrap();
+    let mut kubeconfig: Value = serde_saphyr::from_str(&text).unwrap();
+    kubeconfig["users"][0]["user"] = user;
+    (config, kubeconfig)
 }
 
 /// All that sessions and providers go through.

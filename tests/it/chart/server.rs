@@ -1,6 +1,7 @@
 //! What a real API server says of every set of values: schema, admission, Pod security.
 
 use std::fs;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::Api;
@@ -9,6 +10,9 @@ use serde_json::json;
 
 use super::{NAMESPACE, pods, rendered, sets, tools};
 use crate::support::{Cluster, cluster, stdout_of};
+
+/// How long, in real time, a test waits for what must come.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A namespace that admits only Pods of the profile `restricted`, and warns of templates of others.
 async fn restricted_namespace(cluster: &Cluster, name: &str) {
@@ -28,7 +32,17 @@ async fn with_everything() -> &'static Cluster {
     stdout_of(apply.args(["apply", "--server-side", "--force-conflicts", "-f"]).arg(foreign));
     let mut wait = cluster.kubectl();
     stdout_of(wait.args(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]));
-    cluster
+    // Established is not yet served to everybody.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let mut get = cluster.kubectl();
+        let output = get.args(["get", "--all-namespaces", "httproutes,servicemonitors,prometheusrules"]).output().unwrap();
+        if output.status.success() {
+            return cluster;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{}", String::from_utf8_lossy(&output.stderr));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

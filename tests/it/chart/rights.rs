@@ -37,7 +37,13 @@ const TO_COME: [(&str, &str); 11] = [
 ];
 
 /// Granted, needed, and not always used in this test, with the reason.
-const SELDOM: [(&str, &str); 1] = [("events.k8s.io/events patch", "only an Event that repeats within minutes is patched")];
+const SELDOM: [(&str, &str); 2] = [
+    ("events.k8s.io/events patch", "only an Event that repeats within minutes is patched"),
+    (
+        "qos-operator.io/qossessions get",
+        "an object is read by itself where the watch could not decode it, or a write met a change",
+    ),
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_operator_needs_every_right_that_the_chart_grants_and_no_other() {

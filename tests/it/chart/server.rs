@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{NAMESPACE, pods, rendered, sets, tools};
 use crate::support::{Cluster, cluster, stdout_of};
@@ -45,6 +45,16 @@ async fn with_everything() -> &'static Cluster {
     }
 }
 
+/// The accounts of the Pods, without which none is admitted.
+async fn accounts(cluster: &Cluster, objects: &[Value]) {
+    let api: Api<ServiceAccount> = Api::namespaced(cluster.client(), NAMESPACE);
+    for pod in pods(objects) {
+        let account = pod.spec["serviceAccountName"].as_str().unwrap_or("default");
+        let object = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": account } });
+        api.patch(account, &PatchParams::apply("test").force(), &Patch::Apply(object)).await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_api_server_takes_every_set_of_values_strictly_and_without_a_warning() {
     let cluster = with_everything().await;
@@ -52,7 +62,9 @@ async fn the_api_server_takes_every_set_of_values_strictly_and_without_a_warning
     for (name, values) in sets() {
         let file = folder.path().join(format!("{name}.yaml"));
         // As YAML of one object after another; `-o name` would hide warnings.
-        let objects: String = rendered(&values).iter().map(|object| format!("---\n{object}\n")).collect();
+        let objects = rendered(&values);
+        accounts(cluster, &objects).await;
+        let objects: String = objects.iter().map(|object| format!("---\n{object}\n")).collect();
         fs::write(&file, objects).unwrap();
         let mut apply = cluster.kubectl();
         apply.args([
@@ -73,15 +85,13 @@ async fn the_api_server_takes_every_set_of_values_strictly_and_without_a_warning
 async fn every_pod_is_admitted_where_only_restricted_ones_are() {
     let cluster = with_everything().await;
     let client = cluster.client();
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
     let api: Api<Pod> = Api::namespaced(client, NAMESPACE);
     let dry = PostParams { dry_run: true, ..PostParams::default() };
     let mut admitted = 0;
     for (name, values) in sets() {
-        for pod in pods(&rendered(&values)) {
-            let account = pod.spec["serviceAccountName"].as_str().unwrap_or("default");
-            let object = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": account } });
-            accounts.patch(account, &PatchParams::apply("test").force(), &Patch::Apply(object)).await.unwrap();
+        let objects = rendered(&values);
+        accounts(cluster, &objects).await;
+        for pod in pods(&objects) {
             let object = json!({
                 "apiVersion": "v1", "kind": "Pod",
                 "metadata": { "generateName": "pod-", "labels": pod.labels }, "spec": pod.spec,

@@ -11,6 +11,7 @@ mod rights;
 mod server;
 mod shape;
 mod values;
+mod waits;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::args::RunArguments;
 use crate::clock::Clock;
+use crate::leader::Fence;
 use crate::provider::{self, Providers};
 use crate::session::claims::Claims;
 use crate::session::context::Context;
@@ -79,13 +80,18 @@ pub fn client(mut config: kube::Config) -> kube::Result<kube::Client> {
     kube::Client::try_from(config)
 }
 
-/// Starts the operator.
+/// The operator's key, which every replica needs: the leader and those that stand by.
 ///
 /// # Errors
-/// When its key cannot be read or made.
-pub async fn start(client: kube::Client, settings: Settings, clock: Clock) -> Result<Operator, KeyError> {
+/// When it cannot be read or made.
+pub async fn load_key(client: &kube::Client, settings: &Settings) -> Result<OperatorKey, KeyError> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &settings.namespace);
-    let operator_key = OperatorKey::load(&secrets, &settings.key_secret).await?;
+    OperatorKey::load(&secrets, &settings.key_secret).await
+}
+
+/// Starts the controllers. Where a leader is elected, the lease must be held: the claim table is built from the first list that is
+/// made from now on.
+pub fn start(client: kube::Client, operator_key: OperatorKey, fence: Fence, settings: Settings, clock: Clock) -> Operator {
     let providers = Providers::new(clock.clone());
     let (wakes, woken) = mpsc::unbounded_channel();
     let reporter = Reporter { controller: write::MANAGER.to_owned(), instance: None };
@@ -100,6 +106,7 @@ pub async fn start(client: kube::Client, settings: Settings, clock: Clock) -> Re
         memories: Memories::default(),
         inbox: Inbox::default(),
         margins: settings.margins,
+        fence,
         tasks: TaskTracker::new(),
         recorder: Recorder::new(client.clone(), reporter),
         by_provider: Mutex::default(),
@@ -116,7 +123,7 @@ pub async fn start(client: kube::Client, settings: Settings, clock: Clock) -> Re
     };
     parts.spawn(provider::run(client, provider_settings, providers, shutdown.clone()));
     parts.spawn(session::run(Arc::clone(&context), settings.sessions, woken, shutdown.clone()));
-    Ok(Operator { context, parts, shutdown })
+    Operator { context, parts, shutdown }
 }
 
 impl Operator {

@@ -13,6 +13,7 @@
 mod args;
 mod bearer;
 mod event;
+pub mod front;
 pub mod receiver;
 mod seen;
 mod target;

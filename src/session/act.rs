@@ -163,7 +163,9 @@ async fn extend(context: &Context, object: &QosSession, observation: &Observatio
         Ok(ticket) => ticket,
         Err(fault) => return Effect::NotExtended(fault),
     };
-    let may_send = || protocol::may_send(observation.now, context.clock.now(), &observation.observed.margins, Rules::ALL);
+    let margins = &observation.observed.margins;
+    let in_time = || protocol::may_send(observation.now, context.clock.now(), margins, Rules::ALL);
+    let may_send = || in_time() && context.fence.allows(margins.send_window);
     if !may_send() {
         return Effect::None;
     }

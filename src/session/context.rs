@@ -24,6 +24,7 @@ use super::timers::Timers;
 use super::turns::Turns;
 use crate::api::QosSession;
 use crate::clock::Clock;
+use crate::leader::Fence;
 use crate::provider::Providers;
 
 /// How long a call to the API server that is no watch may take.
@@ -51,6 +52,8 @@ pub struct Context {
     pub inbox: Inbox,
     /// The flags' durations; `late_effect` without the provider's request time-out.
     pub margins: Margins,
+    /// What stops a leader that was deposed.
+    pub fence: Fence,
     /// What shutdown waits for.
     pub tasks: TaskTracker,
     /// Writes Events.

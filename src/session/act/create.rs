@@ -157,8 +157,9 @@ impl Create {
             client: self.record.client.clone(),
             fault,
         };
-        let may_send =
-            || protocol::may_send(attempt_at, self.context.clock.now(), &self.observation.observed.margins, Rules::ALL);
+        let margins = &self.observation.observed.margins;
+        let in_time = || protocol::may_send(attempt_at, self.context.clock.now(), margins, Rules::ALL);
+        let may_send = || in_time() && self.context.fence.allows(margins.send_window);
         // Nothing is awaited between this check and the first byte.
         if !may_send() {
             return not_created(None);

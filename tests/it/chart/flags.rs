@@ -8,25 +8,7 @@ use serde_json::Value;
 use super::{list, pods, rendered, sets};
 
 /// Flags and commands that the chart passes and this tree's operator does not know yet. Each must go from here when it does.
-const TO_COME: [&str; 17] = [
-    "--leader-election",
-    "--lease-name",
-    "--lease-duration",
-    "--lease-renew-deadline",
-    "--lease-retry-period",
-    "--admin-listen",
-    "--workloads",
-    "--workload-linger",
-    "--workload-node-devices",
-    "--notify-listen",
-    "--notify-tls-cert",
-    "--notify-tls-key",
-    "--notify-trusted-proxy",
-    "--hand-over-listen",
-    "check",
-    "POD_NAME",
-    "POD_IP",
-];
+const TO_COME: [&str; 5] = ["--admin-listen", "--workloads", "--workload-linger", "--workload-node-devices", "check"];
 
 fn arguments(container: &Value) -> Vec<String> {
     list(&container["args"]).map(|argument| argument.as_str().unwrap().to_owned()).collect()

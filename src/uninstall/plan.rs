@@ -46,6 +46,7 @@ pub enum Standing {
 }
 
 /// A QosSession as far as the guard is concerned.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the object")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// Its namespace.

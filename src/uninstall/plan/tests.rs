@@ -34,7 +34,7 @@ fn provider() -> Provider {
     Provider { name: "p1".to_owned(), uid: "p".to_owned(), version: "3".to_owned(), finalizers, deleting: false }
 }
 
-fn object(metadata: Value, status: Value) -> QosSession {
+fn object(metadata: &Value, status: &Value) -> QosSession {
     let mut whole = json!({
         "apiVersion": "qos-operator.io/v1alpha1", "kind": "QosSession",
         "metadata": { "name": "camera-12", "namespace": "stadium", "uid": "u", "generation": 2 },
@@ -55,8 +55,9 @@ fn said(kind: &str, reason: &str, generation: i64) -> Value {
     json!({ "observedGeneration": generation, "conditions": [condition] })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that the cases read well")]
 fn stands(metadata: Value, status: Value) -> Standing {
-    standing(&object(metadata, status), "2026-11-24T13:06:00Z".parse().unwrap())
+    standing(&object(&metadata, &status), "2026-11-24T13:06:00Z".parse().unwrap())
 }
 
 #[test]
@@ -103,7 +104,7 @@ fn wait_changes_nothing_while_anything_lives_may_live_or_is_wanted() {
 #[test]
 fn wait_takes_the_finalizers_off_when_all_is_at_rest() {
     let resting = session(Standing::AtRest);
-    let first = plan(&settings(Mode::Wait), &[resting.clone()], &[provider()]);
+    let first = plan(&settings(Mode::Wait), std::slice::from_ref(&resting), &[provider()]);
     assert_eq!(first.orders, [Order::ReleaseSession(resting.clone()), Order::ReleaseProvider(provider())]);
     let bare = Session { finalizers: vec!["example.com/other".to_owned()], ..resting };
     let free = Provider { finalizers: Vec::new(), ..provider() };
@@ -130,9 +131,9 @@ fn orphan_sets_the_policy_before_it_deletes_and_for_what_is_already_being_delete
 fn what_the_operator_would_make_again_for_a_workload_is_waited_for() {
     let child = Session { of_workload: true, ..session(Standing::Lives) };
     for mode in [Mode::Delete, Mode::Orphan] {
-        let with = plan(&Settings { workloads: true, ..settings(mode) }, &[child.clone()], &[]);
+        let with = plan(&Settings { workloads: true, ..settings(mode) }, std::slice::from_ref(&child), &[]);
         assert_eq!((with.orders.len(), with.waits.len()), (0, 1), "{mode:?}");
-        let without = plan(&settings(mode), &[child.clone()], &[]);
+        let without = plan(&settings(mode), std::slice::from_ref(&child), &[]);
         assert_eq!(without.orders.len(), 1, "{mode:?}: without the workloads' part nobody makes it again");
     }
 }
@@ -143,7 +144,7 @@ fn the_simulators_provider_is_deleted_when_nothing_lives_on_it() {
     assert_eq!(plan(&settings, &[session(Standing::Lives)], &[provider()]).orders, []);
     assert_eq!(plan(&settings, &[], &[provider()]).orders, [Order::DeleteProvider(provider())]);
     let going = Provider { deleting: true, ..provider() };
-    assert_eq!(plan(&settings, &[], &[going.clone()]).orders, [Order::ReleaseProvider(going.clone())]);
+    assert_eq!(plan(&settings, &[], std::slice::from_ref(&going)).orders, [Order::ReleaseProvider(going.clone())]);
     let free = Provider { finalizers: Vec::new(), ..going };
     assert_eq!(plan(&settings, &[], &[free]).waits.len(), 1);
 }

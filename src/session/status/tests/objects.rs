@@ -16,14 +16,13 @@ fn health(row: &str, status: &QosSessionStatus) -> (&'static str, &'static str) 
     const FAILED: (&str, &str) = ("Failed", "Degraded");
     let number = row.split(',').next().unwrap_or_default();
     match number.parse::<u32>().unwrap() {
-        1 | 2 | 4 | 5 | 7..=11 | 13 | 14 | 16..=18 | 22 | 23 | 25 | 28 | 31 | 40 => WAITS,
         12 | 15 | 20 | 21 | 24 | 34 => RESTS,
         3 | 6 | 19 | 26 | 27 | 29 | 30 | 38 | 39 | 41 | 43 => FAILED,
         32 | 33 => ("Terminating", "Progressing"),
         35 => ("Failed", "Suspended"),
         // As their reason: for good only where a person must act.
         37 | 42 if find(status, ConditionType::Stalled).is_some() => FAILED,
-        37 | 42 => WAITS,
+        1 | 2 | 4 | 5 | 7..=11 | 13 | 14 | 16..=18 | 22 | 23 | 25 | 28 | 31 | 37 | 40 | 42 => WAITS,
         other => panic!("row {other} is in no column"),
     }
 }

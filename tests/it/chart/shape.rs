@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use qos_operator::api::QosSession;
 use qos_operator::crds;
 use serde_json::Value;
 
-use super::{chart, documents, rendered, sets, values};
+use super::{chart, documents, list, rendered, sets, values};
 
 #[test]
 fn the_definitions_in_the_chart_are_those_of_the_types() {
@@ -60,4 +61,25 @@ fn the_chart_and_the_operator_have_one_version() {
     let chart: Value = serde_saphyr::from_str(&text).unwrap();
     assert_eq!(chart["version"].as_str(), Some(env!("CARGO_PKG_VERSION")));
     assert_eq!(chart["appVersion"].as_str(), Some(env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn what_the_chart_tells_a_catalogue_is_true() {
+    let text = fs::read_to_string(chart().join("Chart.yaml")).unwrap();
+    let chart: Value = serde_saphyr::from_str(&text).unwrap();
+    let annotation = |name: &str| -> Value { serde_saphyr::from_str(chart["annotations"][name].as_str().unwrap()).unwrap() };
+    let told: BTreeSet<_> = list(&annotation("artifacthub.io/crds"))
+        .map(|one| [&one["kind"], &one["name"], &one["version"]].map(|value| value.as_str().unwrap().to_owned()))
+        .collect();
+    let ours: Vec<Value> = crds::documents().unwrap().iter().flat_map(|document| documents(&document.yaml)).collect();
+    let ours: BTreeSet<_> = ours
+        .iter()
+        .map(|one| [&one["spec"]["names"]["kind"], &one["metadata"]["name"], &one["spec"]["versions"][0]["name"]])
+        .map(|all| all.map(|value| value.as_str().unwrap().to_owned()))
+        .collect();
+    assert_eq!(told, ours);
+    for example in list(&annotation("artifacthub.io/crdsExamples")) {
+        assert_eq!(example["kind"], "QosSession");
+        serde_json::from_value::<QosSession>(example.clone()).unwrap().validate_cel().unwrap();
+    }
 }

@@ -12,7 +12,7 @@ MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
 CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
-.PHONY: help build demo test check vectors contract conformance model crash fuzz bench-events generate clean
+.PHONY: help build demo test check vectors contract conformance model crash fuzz bench-events chart-test gitops-test generate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,8 +60,17 @@ crash: ## Kill the operator at every call, with every generation of the API (lon
 fuzz: ## Fuzz what reads notifications, led by the coverage (C++ compiler needed); FUZZ_SECONDS=600 for each target, TARGETS=router::router
 	CARGO="$(CARGO)" tests/fuzz/run.sh $(or $(FUZZ_SECONDS),60) $(TARGETS)
 
-generate: ## Write crds/ again from the types
+chart-test: ## Check the chart with both helms, its unit tests, alerts, and a real API server; installs its tools
+	$(CONTROL_PLANE) build
+	tests/chart/run.sh
+
+gitops-test: ## Check what Flux and Argo CD make of each state, and the kustomizations
+	tests/gitops/run.sh
+
+generate: ## Write again what is made from the types: crds/, the chart's copy, the table of values, the objects for GitOps
 	UPDATE=1 $(CARGO) test --quiet --locked --test it generated
+	UPDATE=1 $(CARGO) test --quiet --locked --test it -- chart::shape chart::values
+	UPDATE=1 $(CARGO) test --quiet --locked --lib objects_for_gitops
 
 bench-events: ## Send EVENTS=1000 notifications at 200 a second, and print latencies and costs
 	$(CONTROL_PLANE) build

@@ -17,6 +17,7 @@
 //! | [`check`] | whether the operator could do its work here | API server |
 //! | [`vitals`] | what every part reports to | nothing |
 //! | [`simulator`] | a provider to run against | its own sockets |
+//! | [`uninstall`] | what the chart runs before it deletes the operator; its [`uninstall::plan`] is pure | API server |
 //! | [`clock`] | the one place that reads the time | the system's clock |
 //! | [`operator`], [`replica`], [`run`], [`args`], [`crds`] | the process | all of these |
 //!
@@ -43,5 +44,6 @@ pub mod replica;
 pub mod run;
 pub mod session;
 pub mod simulator;
+pub mod uninstall;
 pub mod vitals;
 pub mod workload;

@@ -202,6 +202,7 @@ start names names
 until_holds "a node that is Ready" kubectl wait node/"$name" --for=condition=Ready --timeout=5s
 until_holds "the first ServiceAccount" kubectl get serviceaccount default
 echo "the node is Ready after $SECONDS s"
+[[ -n ${STEPS:-} ]] && printf '%s\tthe node is Ready, with the image\n' "$SECONDS" >>"$STEPS"
 
 # ---- the command --------------------------------------------------------------------------------------------------------------
 

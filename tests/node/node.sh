@@ -10,7 +10,7 @@
 # Logs stay in $NODE_LOGS (default: node/ in cargo's target folder).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source-path=SCRIPTDIR
+# shellcheck source-path=SCRIPTDIR source=needs.sh
 source "$here/needs.sh"
 
 images=()

@@ -12,7 +12,7 @@ MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
 CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
-.PHONY: help build demo test check vectors contract conformance model crash generate clean
+.PHONY: help build demo image e2e test check vectors contract conformance model crash generate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ build: ## Build the operator, the simulator and the control plane for tests
 
 demo: ## Watch the operator work, on a real API server; KEEP=1 leaves everything running
 	@KEEP="$(KEEP)" CARGO="$(CARGO)" examples/demo.sh
+
+image: ## Build the image and its SBOM, without containers; IMAGE=name
+	CARGO="$(CARGO)" image/build.sh
+
+e2e: ## Live through an installation on a real node (Linux, root); HOLD=seconds leaves a failure in place
+	CARGO="$(CARGO)" tests/node/e2e.sh
 
 test: ## Run every test, with a real API server
 	$(CONTROL_PLANE) build

@@ -65,8 +65,7 @@ const PROGRAMS: [Program; 4] = [
     Program { name: "etcd", package: ".", version: ETCD_VERSION, expected: "about 10 seconds" },
 ];
 
-/// What a node adds, built only when it is asked for: the tests need no node. Their packages stand in the same module, so the
-/// control plane's binaries keep their key.
+/// What a node adds, built only when it is asked for: the tests need no node.
 const NODE_PROGRAMS: [Program; 3] = [
     Program {
         name: "kubelet",

@@ -57,7 +57,7 @@ child=
 end() {
     trap - EXIT INT TERM HUP
     # With it the kernel ends the first process of the namespaces, and so all of them.
-    [[ -n $child ]] && kill -KILL "$child" 2>/dev/null && wait "$child" 2>/dev/null
+    [[ -z $child ]] || { kill -KILL "$child"; wait "$child"; } 2>/dev/null || true
     sweep "$run"
 }
 trap end EXIT

@@ -12,7 +12,7 @@ MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
 CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
-.PHONY: help build demo image e2e test check vectors contract conformance model crash generate clean
+.PHONY: help build demo image e2e test lint check vectors contract conformance model crash generate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ e2e: ## Live through an installation on a real node (Linux, root); HOLD=seconds 
 test: ## Run every test, with a real API server
 	$(CONTROL_PLANE) build
 	$(CARGO) test --locked --workspace
+
+lint: ## Check shell scripts and the Containerfile
+	tests/lint/run.sh
 
 check: ## Check form, lints, generated files and the length of files
 	$(CARGO) fmt --all --check

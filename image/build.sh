@@ -56,7 +56,7 @@ sed -n '/^FROM scratch/,$p' Containerfile | sed 's|--from=build /out/|out/|' |
 if [[ ${SBOM:-} != no ]]; then
     syft --quiet "dir:$out/context/out" --source-name qos-operator --source-version "$version" \
         --output "cyclonedx-json=$out/qos-operator.cdx.json"
-    echo "SBOM:   $out/qos-operator.cdx.json ($(jq '[.components[] | select(.purl // "" | startswith("pkg:cargo/"))] | length' "$out/qos-operator.cdx.json") crates)"
+    echo "SBOM:   $out/qos-operator.cdx.json ($(jq '[.components[].purl // empty | select(startswith("pkg:cargo/"))] | unique | length' "$out/qos-operator.cdx.json") crates)"
 fi
 rm -rf "$out/context"
 echo "image:  $out/qos-operator.tar ($(( $(stat -c %s "$out/qos-operator.tar") / 1000 )) kB), $name"

@@ -34,8 +34,8 @@ fi
 target=$(rustc --print host-tuple)
 folder=$("$cargo" metadata --format-version 1 --no-deps --locked | jq -r .target_directory)
 homes=${CARGO_HOME:-$HOME/.cargo}
-# As in Containerfile, where they are told why.
-RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$homes=/cargo --remap-path-prefix=$PWD=/src" \
+# As in Containerfile, where they are told why. Nothing here may differ from clone to clone: cargo would build everything again.
+RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$homes=/cargo" \
     "$cargo" auditable build --quiet --locked --profile dist --target "$target" --bin qos-operator --bin qod-simulator
 
 # ---- the image ------------------------------------------------------------------------------------------------------------

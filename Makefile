@@ -12,10 +12,10 @@ MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
 CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
-.PHONY: help build demo image e2e test lint check vectors contract conformance model crash generate clean
+.PHONY: help build demo image e2e test lint check vectors contract conformance model crash chart-test gitops-test generate clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the operator, the simulator and the control plane for tests
 	$(CARGO) build --locked --workspace --bins
@@ -66,8 +66,17 @@ crash: ## Kill the operator at every call, with every generation of the API (lon
 	$(CONTROL_PLANE) build
 	CRASH="$${CRASH:-generations}" $(CARGO) test --locked --test it crash::a_crash -- --nocapture
 
-generate: ## Write crds/ again from the types
+chart-test: ## Check the chart with both helms, its unit tests, alerts, and a real API server; installs its tools
+	$(CONTROL_PLANE) build
+	tests/chart/run.sh
+
+gitops-test: ## Check what Flux and Argo CD make of each state, and the kustomizations
+	tests/gitops/run.sh
+
+generate: ## Write again what is made from the types: crds/, the chart's copy, the table of values, the objects for GitOps
 	UPDATE=1 $(CARGO) test --quiet --locked --test it generated
+	UPDATE=1 $(CARGO) test --quiet --locked --test it chart::shape chart::values
+	UPDATE=1 $(CARGO) test --quiet --locked --lib objects_for_gitops
 
 clean: ## Remove what cargo has built here (the control plane's binaries stay)
 	$(CARGO) clean

@@ -5,6 +5,7 @@ use k8s_openapi::jiff::SignedDuration;
 use url::Url;
 
 use crate::session::facts::Margins;
+use crate::uninstall::GuardArguments;
 
 /// Keeps CAMARA Quality-on-Demand sessions as QosSession objects declare them.
 #[derive(Debug, Parser)]
@@ -23,6 +24,8 @@ pub struct Arguments {
 pub enum Command {
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
+    /// See that no session is left behind before the operator is uninstalled (the chart runs it).
+    UninstallGuard(GuardArguments),
 }
 
 /// How to run.
@@ -114,7 +117,8 @@ fn callback_url(text: &str) -> Result<Url, String> {
     url.ok_or_else(|| "write an https:// URL without query, fragment or credentials".to_owned())
 }
 
-fn duration(text: &str) -> Result<SignedDuration, String> {
+/// A duration with its unit.
+pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
     let parsed = text.parse::<SignedDuration>().ok().filter(|duration| !duration.is_negative());
     parsed.ok_or_else(|| "write a duration with its unit, such as 10s, 5m or 1h30m".to_owned())
 }

@@ -10,6 +10,7 @@
 //! | [`provider`] | the `QosProvider` controller and what sessions see of it | provider, API server |
 //! | [`notify`] | what the receiver of notifications answers | nothing |
 //! | [`simulator`] | a provider to run against | its own sockets |
+//! | [`uninstall`] | what the chart runs before it deletes the operator; its [`uninstall::plan`] is pure | API server |
 //! | [`clock`] | the one place that reads the time | the system's clock |
 //! | [`operator`], [`run`], [`args`], [`crds`] | the process | all of these |
 //!
@@ -31,3 +32,4 @@ pub mod qod;
 pub mod run;
 pub mod session;
 pub mod simulator;
+pub mod uninstall;

@@ -15,6 +15,7 @@ use crate::args::{Arguments, Command, LogFormat, RunArguments};
 use crate::clock::Clock;
 use crate::crds;
 use crate::operator::{self, Settings};
+use crate::uninstall;
 
 /// Why the process ends with a failure.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,9 @@ pub enum Error {
     /// Signals, standard output.
     #[error("the system refused")]
     System(#[from] std::io::Error),
+    /// See [`uninstall::Error`].
+    #[error(transparent)]
+    Uninstall(#[from] uninstall::Error),
     /// A part of the operator ended by itself.
     #[error("a part of the operator has ended by itself")]
     Ended,
@@ -43,6 +47,7 @@ pub enum Error {
 pub async fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Some(Command::Crds) => crds::print(&mut std::io::stdout().lock()).map_err(Error::from),
+        Some(Command::UninstallGuard(guard)) => uninstall::run(&guard).await.map_err(Error::from),
         None => serve(&arguments.run).await,
     };
     match result {

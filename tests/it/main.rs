@@ -6,11 +6,13 @@
 mod admission;
 mod adoption;
 mod auth;
+mod chart;
 mod contract;
 mod crash;
 mod field;
 mod generated;
 mod generations;
+mod gitops;
 mod life;
 mod logins;
 mod looks;
@@ -20,3 +22,4 @@ mod provider;
 mod qod;
 mod reasons;
 mod support;
+mod uninstall;

@@ -218,7 +218,9 @@ tail -n 12 "$folder/uninstall.log"
 available camera-12
 is "operator Pods" "$(operators | wc -l)" 2
 is "the provider's effects" "$(effects)" "create=5"
-helm rollback "$release" --wait --timeout "${patience}s" >/dev/null
+# To the revision that was to be uninstalled; without a number it would be the one before.
+helm rollback "$release" "$(helm history "$release" --output json | jq 'max_by(.revision).revision')" --wait --timeout "${patience}s" >/dev/null
+is "the chart's version" "$(helm list --output json | jq -r '.[].chart')" "qos-operator-99.0.0"
 
 step "uninstall, Wait: with no session it goes through, and the definitions stay"
 kubectl delete qos --all --timeout="${patience}s" >/dev/null

@@ -12,7 +12,7 @@ MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
 CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
-.PHONY: help build demo image e2e test lint check vectors contract conformance model crash chart-test gitops-test generate clean
+.PHONY: help build demo image e2e test lint check vectors contract conformance model crash fuzz chart-test gitops-test generate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ model: ## Check the decision table against the large models (long; a short form 
 crash: ## Kill the operator at every call, with every generation of the API (long; a short form is in make test); CRASH="v1.1 Plain"
 	$(CONTROL_PLANE) build
 	CRASH="$${CRASH:-generations}" $(CARGO) test --locked --test it crash::a_crash -- --nocapture
+
+fuzz: ## Fuzz what reads notifications, led by the coverage (C++ compiler needed); FUZZ_SECONDS=600 for each target, TARGETS=router::router
+	CARGO="$(CARGO)" tests/fuzz/run.sh $(or $(FUZZ_SECONDS),60) $(TARGETS)
 
 chart-test: ## Check the chart with both helms, its unit tests, alerts, and a real API server; installs its tools
 	$(CONTROL_PLANE) build

@@ -4,6 +4,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use k8s_openapi::jiff::SignedDuration;
 use url::Url;
 
+use crate::leader::LeaderArguments;
+use crate::notify::NotifyArguments;
 use crate::session::facts::Margins;
 use crate::uninstall::GuardArguments;
 
@@ -53,6 +55,12 @@ pub struct RunArguments {
     /// how a session whose create was not answered is found in the provider's list (from API version v0.11; https from v1.1).
     #[arg(long, env = "QOS_CALLBACK_URL", value_parser = callback_url)]
     pub callback_url: Option<Url>,
+    /// See [`NotifyArguments`].
+    #[command(flatten)]
+    pub notify: NotifyArguments,
+    /// See [`LeaderArguments`].
+    #[command(flatten)]
+    pub leader: LeaderArguments,
     /// See [`MarginArguments`].
     #[command(flatten)]
     pub margins: MarginArguments,
@@ -117,7 +125,7 @@ fn callback_url(text: &str) -> Result<Url, String> {
     url.ok_or_else(|| "write an https:// URL without query, fragment or credentials".to_owned())
 }
 
-/// A duration with its unit.
+/// A duration with its unit, not negative.
 pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
     let parsed = text.parse::<SignedDuration>().ok().filter(|duration| !duration.is_negative());
     parsed.ok_or_else(|| "write a duration with its unit, such as 10s, 5m or 1h30m".to_owned())

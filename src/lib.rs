@@ -9,10 +9,13 @@
 //! | [`session`] | the `QosSession` controller; its heart, [`session::decide`], is pure | provider, API server |
 //! | [`provider`] | the `QosProvider` controller and what sessions see of it | provider, API server |
 //! | [`notify`] | what the receiver of notifications answers | nothing |
+//! | [`notify::receiver`] | the HTTP server around it | its own sockets, its certificate's files |
+//! | [`notify::front`] | lets any replica receive | its own sockets |
+//! | [`leader`] | which of several replicas acts | API server (the Lease) |
 //! | [`simulator`] | a provider to run against | its own sockets |
 //! | [`uninstall`] | what the chart runs before it deletes the operator; its [`uninstall::plan`] is pure | API server |
 //! | [`clock`] | the one place that reads the time | the system's clock |
-//! | [`operator`], [`run`], [`args`], [`crds`] | the process | all of these |
+//! | [`operator`], [`replica`], [`run`], [`args`], [`crds`] | the process | all of these |
 //!
 //! The invariants, in the order in which they matter: for one `QosSession` there is never more than one live session; none is ever
 //! leaked; no device stays blocked by a session that nobody released; the status is the provider's word; a deletion ends; a session
@@ -24,11 +27,13 @@ pub mod auth;
 pub mod clock;
 pub mod crds;
 pub mod http;
+pub mod leader;
 pub mod notify;
 pub mod operator;
 pub mod private;
 pub mod provider;
 pub mod qod;
+pub mod replica;
 pub mod run;
 pub mod session;
 pub mod simulator;

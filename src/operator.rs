@@ -15,10 +15,12 @@ use url::Url;
 
 use crate::args::RunArguments;
 use crate::clock::Clock;
+use crate::leader::Fence;
 use crate::provider::{self, Providers};
 use crate::session::claims::Claims;
 use crate::session::context::Context;
 use crate::session::facts::Margins;
+use crate::session::inbox::Inbox;
 use crate::session::key::{KeyError, OperatorKey};
 use crate::session::memory::Memories;
 use crate::session::timers::Timers;
@@ -78,13 +80,18 @@ pub fn client(mut config: kube::Config) -> kube::Result<kube::Client> {
     kube::Client::try_from(config)
 }
 
-/// Starts the operator.
+/// The operator's key, which every replica needs: the leader and those that stand by.
 ///
 /// # Errors
-/// When its key cannot be read or made.
-pub async fn start(client: kube::Client, settings: Settings, clock: Clock) -> Result<Operator, KeyError> {
+/// When it cannot be read or made.
+pub async fn load_key(client: &kube::Client, settings: &Settings) -> Result<OperatorKey, KeyError> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &settings.namespace);
-    let operator_key = OperatorKey::load(&secrets, &settings.key_secret).await?;
+    OperatorKey::load(&secrets, &settings.key_secret).await
+}
+
+/// Starts the controllers. Where a leader is elected, the lease must be held: the claim table is built from the first list that is
+/// made from now on.
+pub fn start(client: kube::Client, operator_key: OperatorKey, fence: Fence, settings: Settings, clock: Clock) -> Operator {
     let providers = Providers::new(clock.clone());
     let (wakes, woken) = mpsc::unbounded_channel();
     let reporter = Reporter { controller: write::MANAGER.to_owned(), instance: None };
@@ -97,8 +104,9 @@ pub async fn start(client: kube::Client, settings: Settings, clock: Clock) -> Re
         timers: Timers::default(),
         turns: Turns::new(settings.concurrency),
         memories: Memories::default(),
-        callback: settings.callback,
+        inbox: Inbox::default(),
         margins: settings.margins,
+        fence,
         tasks: TaskTracker::new(),
         recorder: Recorder::new(client.clone(), reporter),
         by_provider: Mutex::default(),
@@ -110,11 +118,12 @@ pub async fn start(client: kube::Client, settings: Settings, clock: Clock) -> Re
     let provider_settings = provider::Settings {
         selector: settings.sessions.selector.clone(),
         profile_refresh: settings.profile_refresh,
+        callback: settings.callback,
         ..provider::Settings::new(settings.namespace, clock)
     };
     parts.spawn(provider::run(client, provider_settings, providers, shutdown.clone()));
     parts.spawn(session::run(Arc::clone(&context), settings.sessions, woken, shutdown.clone()));
-    Ok(Operator { context, parts, shutdown })
+    Operator { context, parts, shutdown }
 }
 
 impl Operator {

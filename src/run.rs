@@ -1,8 +1,7 @@
-//! The process: logs, signals, and the operator between them.
+//! The process: its command, its logs, and how it ends.
 
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{FilterExt as _, ParseError, Targets};
@@ -12,10 +11,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::args::{Arguments, Command, LogFormat, RunArguments};
-use crate::clock::Clock;
-use crate::crds;
-use crate::operator::{self, Settings};
-use crate::uninstall;
+use crate::leader::{Loss, PaceError};
+use crate::{crds, replica, uninstall};
 
 /// Why the process ends with a failure.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +35,21 @@ pub enum Error {
     /// See [`uninstall::Error`].
     #[error(transparent)]
     Uninstall(#[from] uninstall::Error),
+    /// The times of the lease do not fit together.
+    #[error(transparent)]
+    Pace(#[from] PaceError),
+    /// The address cannot be listened on.
+    #[error("the address of {flag} cannot be listened on")]
+    Listen {
+        /// Which one.
+        flag: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// This replica leads no longer.
+    #[error("this replica ends, since it leads no longer")]
+    Lost(#[source] Loss),
     /// A part of the operator ended by itself.
     #[error("a part of the operator has ended by itself")]
     Ended,
@@ -67,25 +79,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 
 async fn serve(arguments: &RunArguments) -> Result<(), Error> {
     logs(arguments)?;
-    let mut config = kube::Config::infer().await.map_err(|error| Error::Config(Box::new(error)))?;
-    // The environment's proxy is for providers. In a Pod kube does not look at it; with a kubeconfig it does, and then refuses to
-    // start.
-    if config.proxy_url.take().is_some() {
-        tracing::info!("the API server is called directly: a proxy is used for providers only");
-    }
-    let client = operator::client(config).map_err(|error| Error::Client(Box::new(error)))?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut operator = operator::start(client, Settings::from(arguments), Clock::system()).await?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = %arguments.namespace, "qos-operator runs");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = operator.ended() => return Err(Error::Ended),
-    }
-    tracing::info!("ending: what is under way is recorded first");
-    operator.stop().await;
-    Ok(())
+    replica::serve(arguments).await
 }
 
 fn logs(arguments: &RunArguments) -> Result<(), Error> {

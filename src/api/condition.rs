@@ -15,6 +15,8 @@ pub enum ConditionType {
     Reconciling,
     /// The spec must change, or a person must lift a refusal. There only while True.
     Stalled,
+    /// The provider's notifications arrive, told from evidence. `QosProvider` only, and only where it is asked to notify.
+    NotificationsReceived,
 }
 
 impl ConditionType {
@@ -25,6 +27,7 @@ impl ConditionType {
             Self::Ready => "Ready",
             Self::Reconciling => "Reconciling",
             Self::Stalled => "Stalled",
+            Self::NotificationsReceived => "NotificationsReceived",
         }
     }
 }
@@ -149,6 +152,14 @@ reasons! {
         Unverified,
         /// `QosProvider`: it is being deleted and sessions still live there.
         InUse,
+        /// `QosProvider`: notifications arrive.
+        Received,
+        /// `QosProvider`: sessions changed and no notification told of it.
+        NoneReceived,
+        /// `QosProvider`: no notification was due yet.
+        Awaited,
+        /// `QosProvider`: the API takes an https callback URL only.
+        HTTPSRequired,
     }
 }
 
@@ -192,7 +203,7 @@ mod tests {
     #[test]
     fn no_name_means_a_condition_and_an_event_of_its_own() {
         let conditions: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
-        assert_eq!(conditions.len(), 34);
+        assert_eq!(conditions.len(), 38);
         assert!(EventReason::ALL.iter().all(|reason| !conditions.contains(reason.as_str())));
     }
 }

@@ -22,8 +22,8 @@ pub use auth::{
 pub use condition::{ConditionType, EventReason, Reason, UnknownReason};
 pub use device::{ApplicationServer, Device, Ipv4Device, PhoneNumberSource, PortRange, PortsSpec, SecretKeyRef};
 pub use provider::{
-    AllowedNamespaces, ApiVersion, CallbackField, DeviceInRequest, NamespacesFrom, OverlappingSessions, PortsForm, ProviderApi,
-    ProviderBudget, ProviderLimits, ProviderPolling, QosProvider, QosProviderSpec,
+    AllowedNamespaces, ApiVersion, CallbackField, DeviceInRequest, NamespacesFrom, NotificationsMode, OverlappingSessions,
+    PortsForm, ProviderApi, ProviderBudget, ProviderLimits, ProviderNotifications, ProviderPolling, QosProvider, QosProviderSpec,
 };
 pub use provider_status::{BudgetStatus, Capability, ProfileStatus, QosProviderStatus};
 pub use session::{

@@ -86,6 +86,10 @@ pub struct QosProviderSpec {
     #[serde(default)]
     pub polling: ProviderPolling,
 
+    /// Whether the provider is asked to notify of changes, and where.
+    #[serde(default)]
+    pub notifications: ProviderNotifications,
+
     /// The longest duration, in seconds, that one create asks for. Longer sessions are extended, or released and created again
     /// where the API cannot extend. Absent: no limit but the API's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -288,6 +292,32 @@ impl Default for ProviderPolling {
     fn default() -> Self {
         Self { requested_period_seconds: 5, available_period_seconds: 300 }
     }
+}
+
+/// Whether a provider is asked to notify, and where.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::optional_url("callbackURL"))]
+pub struct ProviderNotifications {
+    /// Auto: wherever there is a callback URL. Never: sessions here are only asked after.
+    #[serde(default)]
+    pub mode: NotificationsMode,
+
+    /// URL under which this provider reaches the operator's receiver. Absent: the operator's own (its flag `--callback-url`). From
+    /// version v1.1 on it must be https.
+    #[serde(rename = "callbackURL", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub callback_url: Option<String>,
+}
+
+/// Whether a provider is asked to notify: Auto or Never.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum NotificationsMode {
+    /// Wherever there is a callback URL.
+    #[default]
+    Auto,
+    /// Never.
+    Never,
 }
 
 /// Which namespaces may use a provider.

@@ -47,7 +47,8 @@ pub struct QosProviderStatus {
     #[schemars(length(max = 64))]
     pub last_handled_reconcile_at: Option<String>,
 
-    /// Ready, Reconciling and Stalled. Reconciling and Stalled are there only while True, and never both.
+    /// Ready, Reconciling, Stalled and NotificationsReceived. Reconciling and Stalled are there only while True, and never both;
+    /// NotificationsReceived where the provider is asked to notify.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -129,41 +129,64 @@ impl From<Class> for Verdict {
 /// A stranger learns nothing: whatever the body is, it is neither measured nor parsed without the right bearer, and the work is the
 /// same for a target that nobody knows.
 pub fn judge(request: &Request<'_>, attempt: Option<&Attempt>, limit: usize) -> Verdict {
-    if request.method != Method::POST {
-        return Class::MethodNotAllowed.into();
-    }
-    let token = attempt.and_then(|attempt| attempt.token.as_ref());
-    let in_query = attempt.is_none_or(|attempt| attempt.generation == Generation::V0_8);
-    let carried = bearer::carried(request, token.map(|token| token.expose().as_str()), in_query);
-    match attempt {
-        Some(attempt) if attempt.token.is_some() && !carried => Class::Unauthorized,
-        None | Some(Attempt { standing: Standing::Gone, .. }) => Class::Gone,
-        Some(attempt) => read(request, &attempt.standing, limit),
+    match admit(request.method, request.query, request.headers, attempt, limit) {
+        Ok(admitted) => admitted.read(request.body),
+        Err(class) => class,
     }
     .into()
 }
 
-/// What a request with the right bearer is.
-fn read(request: &Request<'_>, standing: &Standing, limit: usize) -> Class {
-    let announced = request.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse::<u64>().ok());
-    if request.body.len() > limit || announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit))
-    {
-        return Class::TooLarge;
+/// A request whose head is right: its body is to be read. Nothing else makes one, so a body that nobody vouched for is not read.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted<'a> {
+    standing: &'a Standing,
+    limit: usize,
+}
+
+/// What the head alone tells: that the body is worth reading, or the answer. The same as [`judge`], before there is a body.
+pub fn admit<'a>(
+    method: &Method,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    attempt: Option<&'a Attempt>,
+    limit: usize,
+) -> Result<Admitted<'a>, Class> {
+    if method != Method::POST {
+        return Err(Class::MethodNotAllowed);
     }
-    if !is_readable(request.headers) {
-        return Class::UnsupportedMediaType;
-    }
-    let event = match Event::parse(request.body) {
-        Ok(event) => event,
-        Err(NoEvent::Malformed) => return Class::Malformed,
-        Err(NoEvent::OtherType) => return Class::WrongType,
+    let token = attempt.and_then(|attempt| attempt.token.as_ref());
+    let in_query = attempt.is_none_or(|attempt| attempt.generation == Generation::V0_8);
+    let carried = bearer::carried(query, headers, token.map(|token| token.expose().as_str()), in_query);
+    let standing = match attempt {
+        Some(attempt) if attempt.token.is_some() && !carried => return Err(Class::Unauthorized),
+        None | Some(Attempt { standing: Standing::Gone, .. }) => return Err(Class::Gone),
+        Some(attempt) => &attempt.standing,
     };
-    match standing {
-        Standing::Current { session_id: None } => Class::Accepted { event, binds: true },
-        Standing::Current { session_id: Some(known) } if same_session(known, &event.session_id) => {
-            Class::Accepted { event, binds: false }
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse::<u64>().ok());
+    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
+        return Err(Class::TooLarge);
+    }
+    if is_readable(headers) { Ok(Admitted { standing, limit }) } else { Err(Class::UnsupportedMediaType) }
+}
+
+impl Admitted<'_> {
+    /// What the request with this body is. A reader stops one byte beyond the limit: what is longer than the limit is too large.
+    pub fn read(&self, body: &[u8]) -> Class {
+        if body.len() > self.limit {
+            return Class::TooLarge;
         }
-        Standing::Current { .. } | Standing::Other | Standing::Gone => Class::Ignored { event },
+        let event = match Event::parse(body) {
+            Ok(event) => event,
+            Err(NoEvent::Malformed) => return Class::Malformed,
+            Err(NoEvent::OtherType) => return Class::WrongType,
+        };
+        match self.standing {
+            Standing::Current { session_id: None } => Class::Accepted { event, binds: true },
+            Standing::Current { session_id: Some(known) } if same_session(known, &event.session_id) => {
+                Class::Accepted { event, binds: false }
+            }
+            Standing::Current { .. } | Standing::Other | Standing::Gone => Class::Ignored { event },
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod access;
 mod admission;
 mod backoff;
 mod budget;
+mod callbacks;
 mod connection;
 mod gate;
 mod keeper;
@@ -34,6 +35,7 @@ use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube_runtime::{WatchStreamExt as _, watcher};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use self::connection::Basis;
 use self::keeper::Keeper;
@@ -61,12 +63,20 @@ pub struct Settings {
     pub clock: Clock,
     /// How often a provider that is Ready is asked again whether it is, and what it offers.
     pub profile_refresh: SignedDuration,
+    /// Where providers that name no callback URL of their own send notifications; none: they are asked only.
+    pub callback: Option<Url>,
 }
 
 impl Settings {
     /// The usual settings: all providers, asked again every 10 minutes.
     pub fn new(namespace: impl Into<String>, clock: Clock) -> Self {
-        Self { namespace: namespace.into(), selector: None, clock, profile_refresh: SignedDuration::from_mins(10) }
+        Self {
+            namespace: namespace.into(),
+            selector: None,
+            clock,
+            profile_refresh: SignedDuration::from_mins(10),
+            callback: None,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What stands on the object: the in-use finalizer and the status, written when they should be otherwise.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 use kube_runtime::events::EventType;
@@ -148,7 +149,6 @@ impl Record {
         now: Timestamp,
     ) -> QosProviderStatus {
         let shown = self.object.status.as_ref();
-        let before = shown.map(|status| status.conditions.as_slice()).unwrap_or_default();
         let in_use = self.object.metadata.deletion_timestamp.as_ref().map(|_| sessions).filter(|sessions| *sessions > 0);
         let limited = self.object.spec.budget.as_ref().is_some_and(|budget| budget.max_session_seconds_per_day.is_some());
         let learned = file.learned.lock().clone();
@@ -162,25 +162,35 @@ impl Record {
             budget: limited.then(|| file.usage.lock().status(now)),
             profiles: profiles.map(status::profiles).unwrap_or_default(),
             last_handled_reconcile_at: self.handled.clone(),
-            conditions: status::conditions(verdict, self.generation, in_use, before, now),
+            conditions: self.conditions(file, verdict, in_use, now),
         }
     }
 
-    /// Tells Events of what changed: that the provider cannot be used, and that it is kept by its sessions.
+    fn conditions(&self, file: &File, verdict: &Verdict, in_use: Option<i32>, now: Timestamp) -> Vec<Condition> {
+        let before = self.object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        let mut conditions = status::conditions(verdict, self.generation, in_use, before, now);
+        let notified = file.callbacks.lock().condition();
+        conditions.extend(notified.map(|notified| status::notifications(notified, self.generation, before, now)));
+        conditions
+    }
+
+    /// Tells Events of what changed: that the provider cannot be used, that it is kept by its sessions, that it is not heard.
     fn tell(&self, context: &Context, before: &QosProviderStatus, after: &QosProviderStatus) {
-        let ready = |status: &QosProviderStatus| {
-            status.conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str()).cloned()
-        };
-        let Some(now) = ready(after) else { return };
-        if ready(before).is_some_and(|before| before.reason == now.reason) {
-            return;
+        for kind in [ConditionType::Ready, ConditionType::NotificationsReceived] {
+            let of =
+                |status: &QosProviderStatus| status.conditions.iter().find(|condition| condition.type_ == kind.as_str()).cloned();
+            let Some(now) = of(after) else { continue };
+            if of(before).is_some_and(|before| before.reason == now.reason) {
+                continue;
+            }
+            let Ok(reason) = now.reason.parse::<Reason>() else { continue };
+            let (type_, action) = match reason {
+                Reason::InUse => (EventType::Normal, "Delete"),
+                _ if now.status != "False" => continue,
+                _ if kind == ConditionType::Ready => (EventType::Warning, "Probe"),
+                _ => (EventType::Warning, "Notify"),
+            };
+            context.objects.tell(&self.object, Notice { type_, reason: reason.as_str(), action, note: now.message });
         }
-        let Ok(reason) = now.reason.parse::<Reason>() else { return };
-        let (type_, action) = match reason {
-            Reason::InUse => (EventType::Normal, "Delete"),
-            _ if now.status == "False" => (EventType::Warning, "Probe"),
-            _ => return,
-        };
-        context.objects.tell(&self.object, Notice { type_, reason: reason.as_str(), action, note: now.message });
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, broadcast};
 
 use super::admission::Namespaces;
 use super::budget::Usage;
+use super::callbacks::Callbacks;
 use super::learned::Learned;
 use super::snapshot::Provider;
 use crate::clock::{Clock, later};
@@ -38,6 +39,8 @@ pub enum Change {
     Other(String),
     /// It is marked as in use now: who waited for that goes on, and no pause ends by it.
     Marked(String),
+    /// Its notifications do not arrive, or do again: who relied on them polls otherwise, and no pause ends by it.
+    Notifications(String),
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +63,8 @@ pub(super) struct File {
     wish: Mutex<Option<Timestamp>>,
     /// What its answers have shown.
     pub(super) learned: Mutex<Learned>,
+    /// Whether its notifications arrive.
+    pub(super) callbacks: Mutex<Callbacks>,
     /// Wakes the provider's task.
     pub(super) wake: Arc<Notify>,
 }
@@ -171,6 +176,10 @@ impl Providers {
     pub(super) fn tell(&self, name: &str) {
         // Nobody listening is no error.
         let _ = self.0.changes.send(Change::Other(name.to_owned()));
+    }
+
+    pub(super) fn tell_notifications(&self, name: &str) {
+        let _ = self.0.changes.send(Change::Notifications(name.to_owned()));
     }
 
     pub(super) fn file(&self, uid: &str) -> Arc<File> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
+use url::Url;
 
 use super::access::Access;
 use super::gate::Gate;
@@ -81,6 +82,43 @@ impl Provider {
     pub fn over_budget(&self, holds_already: bool) -> Option<String> {
         let budget = self.spec.budget.as_ref()?;
         self.file.usage.lock().over(&self.name, budget, holds_already, self.clock.now())
+    }
+
+    /// Where creates have their notifications sent; none: sessions are asked after only.
+    pub fn callback_url(&self) -> Option<Url> {
+        self.file.callbacks.lock().url().filter(|_| self.notifies()).cloned()
+    }
+
+    /// Whether creates ask for notifications.
+    pub fn is_asked_to_notify(&self) -> bool {
+        self.file.callbacks.lock().url().is_some() && self.notifies()
+    }
+
+    /// A notification of one of its sessions arrived.
+    pub fn heard(&self) {
+        if self.file.callbacks.lock().hear() {
+            self.file.wake.notify_one();
+        }
+    }
+
+    /// A poll found a change of which no notification had told.
+    pub fn unheard(&self) {
+        self.file.callbacks.lock().miss(self.clock.now());
+        self.file.wake.notify_one();
+    }
+
+    /// Its notifications do not arrive, as far as can be told.
+    pub fn is_silent(&self) -> bool {
+        self.file.callbacks.lock().silent()
+    }
+
+    /// Seconds between two looks at an AVAILABLE session whose notifications cannot be relied on: as often as at one that is
+    /// REQUESTED, but all sessions here together take at most half of `requestsPerMinute`, and never less often than otherwise.
+    pub fn short_period_seconds(&self) -> i64 {
+        let sessions = i64::try_from(self.file.usage.lock().holders.len()).unwrap_or(i64::MAX);
+        let fair = sessions.saturating_mul(120) / i64::from(self.spec.limits.requests_per_minute.max(1));
+        let polling = &self.spec.polling;
+        fair.max(polling.requested_period_seconds.into()).min(polling.available_period_seconds.into())
     }
 
     /// Whether sessions have reason to try again what was refused. The mark is no such reason: no refusal rests on it.

@@ -34,15 +34,7 @@ pub(super) fn conditions(
 ) -> Vec<Condition> {
     let condition = |kind: ConditionType, status: bool, reason: Reason, message: &str| {
         let status = if status { "True" } else { "False" };
-        let same = before.iter().find(|earlier| earlier.type_ == kind.as_str() && earlier.status == status);
-        Condition {
-            type_: kind.as_str().to_owned(),
-            status: status.to_owned(),
-            reason: reason.as_str().to_owned(),
-            message: message.to_owned(),
-            observed_generation: Some(generation),
-            last_transition_time: same.map_or_else(|| Time(whole_second(now)), |same| same.last_transition_time.clone()),
-        }
+        condition(kind, (status, reason, message.to_owned()), generation, before, now)
     };
     let (reason, message) = match in_use {
         Some(1) => (Reason::InUse, "1 session still lives here".to_owned()),
@@ -57,6 +49,34 @@ pub(super) fn conditions(
     };
     conditions.extend(second.map(|kind| condition(kind, true, verdict.reason, &verdict.message)));
     conditions
+}
+
+/// The condition on whether notifications arrive, which Ready does not rest on.
+pub(super) fn notifications(
+    told: (&'static str, Reason, String),
+    generation: i64,
+    before: &[Condition],
+    now: Timestamp,
+) -> Condition {
+    condition(ConditionType::NotificationsReceived, told, generation, before, now)
+}
+
+fn condition(
+    kind: ConditionType,
+    (status, reason, message): (&str, Reason, String),
+    generation: i64,
+    before: &[Condition],
+    now: Timestamp,
+) -> Condition {
+    let same = before.iter().find(|earlier| earlier.type_ == kind.as_str() && earlier.status == status);
+    Condition {
+        type_: kind.as_str().to_owned(),
+        status: status.to_owned(),
+        reason: reason.as_str().to_owned(),
+        message,
+        observed_generation: Some(generation),
+        last_transition_time: same.map_or_else(|| Time(whole_second(now)), |same| same.last_transition_time.clone()),
+    }
 }
 
 /// The API server keeps whole seconds.

@@ -14,6 +14,7 @@ use super::Context;
 use super::access::Access;
 use super::backoff::Backoff;
 use super::budget::next_day;
+use super::callbacks::Target;
 use super::connection::{self, Basis};
 use super::gate::{Closed, Gate};
 use super::learned::Learned;
@@ -25,7 +26,7 @@ use super::record::Record;
 use super::registry::File;
 use super::snapshot::Provider;
 use crate::api::{
-    EventReason, IS_DEFAULT_PROVIDER_ANNOTATION, PAUSED_ANNOTATION, QosProvider, RECONCILE_REQUESTED_AT_ANNOTATION,
+    ConditionType, EventReason, IS_DEFAULT_PROVIDER_ANNOTATION, PAUSED_ANNOTATION, QosProvider, RECONCILE_REQUESTED_AT_ANNOTATION,
 };
 use crate::clock::later;
 use crate::qod::{FaultClass, QosProfile};
@@ -55,6 +56,9 @@ pub(super) struct Upkeep {
     closed: Option<Closed>,
     spent: bool,
     told_ambiguous: bool,
+    /// When the next conclusion on notifications is due.
+    unheard_until: Option<Timestamp>,
+    silent: bool,
 }
 
 impl Upkeep {
@@ -83,6 +87,8 @@ impl Upkeep {
             closed: None,
             spent: false,
             told_ambiguous: false,
+            unheard_until: None,
+            silent: false,
             context,
             objects,
             file,
@@ -108,7 +114,7 @@ impl Upkeep {
             // While a probe runs, or there is nothing to probe with, its time wakes nobody; and it waits for the end of a pause.
             let can_probe = self.probing.is_none() && self.access.is_some();
             let next_probe = self.next_probe.filter(|_| can_probe).map(|at| pause.map_or(at, |pause| at.max(pause)));
-            let wake_at = [next_probe, pause, midnight, written.again_at].into_iter().flatten().min();
+            let wake_at = [next_probe, pause, midnight, written.again_at, self.unheard_until].into_iter().flatten().min();
             let clock = self.context.providers.clock().clone();
             let wake = self.file.wake.clone();
             tokio::select! {
@@ -172,6 +178,27 @@ impl Upkeep {
         }
         (self.closed, self.spent) = (closed, spent);
         self.tell_if_ambiguous();
+        self.listen(now);
+    }
+
+    /// Draws the conclusions on notifications that are due.
+    fn listen(&mut self, now: Timestamp) {
+        let object = &self.record.object;
+        let generation = connection::generation(&object.spec);
+        let target = Target::of(&object.spec, generation, self.context.settings.callback.as_ref());
+        let kind = ConditionType::NotificationsReceived.as_str();
+        let conditions = object.status.iter().flat_map(|status| &status.conditions);
+        let shown = conditions.into_iter().find(|condition| condition.type_ == kind);
+        let silent = {
+            let mut callbacks = self.file.callbacks.lock();
+            callbacks.aim(target, shown.map(|shown| (shown.status.as_str(), shown.message.as_str())));
+            self.unheard_until = callbacks.conclude(now).1;
+            callbacks.silent()
+        };
+        if silent != self.silent {
+            self.silent = silent;
+            self.context.providers.tell_notifications(&self.name);
+        }
     }
 
     /// Makes the connection anew where the spec or a Secret changed; returns whether a probe is needed for it.

@@ -59,7 +59,7 @@ impl EchoedFlow {
 
 /// Each identifier that both name must be the same. One that only the provider names says nothing: it may know the device by
 /// others than were sent.
-fn device_matches(echoed: &Device, sent: &Device) -> bool {
+pub(super) fn device_matches(echoed: &Device, sent: &Device) -> bool {
     same(echoed.phone_number.as_ref(), sent.phone_number.as_ref(), |one, other| {
         one.expose().trim_start_matches('+') == other.expose().trim_start_matches('+')
     }) && same(echoed.network_access_identifier.as_ref(), sent.network_access_identifier.as_ref(), |one, other| {

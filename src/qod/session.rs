@@ -186,6 +186,11 @@ impl SessionInfo {
         self.flow.matches(sent)
     }
 
+    /// Whether what the answer says of the device contradicts `device` in nothing.
+    pub fn device_matches(&self, device: &Device) -> bool {
+        super::flow::device_matches(&self.flow.device, device)
+    }
+
     /// Whether the session may stand in the way of one on that flow: false only where the answer's own fields show that they have
     /// nothing in common, be it another device, server or port (the overlap rule: `createSession`, 409).
     pub fn may_overlap(&self, other: &Flow) -> bool {

@@ -9,22 +9,23 @@ use kube_runtime::events::Recorder;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
-use url::Url;
 
 use super::bounds;
 use super::claims::{Claim, Claims, Object, Stance};
 use super::desired::Desired;
 use super::facts::Margins;
 use super::flow::{self, DeviceKey, Flow};
+use super::inbox::Inbox;
 use super::key::OperatorKey;
 use super::memory::Memories;
 use super::past;
+use super::sink::ObjectKey;
 use super::timers::Timers;
 use super::turns::Turns;
 use crate::api::QosSession;
 use crate::clock::Clock;
-use crate::provider::{Provider, Providers};
-use crate::qod::Generation;
+use crate::leader::Fence;
+use crate::provider::Providers;
 
 /// How long a call to the API server that is no watch may take.
 pub const API_TIMEOUT: Duration = Duration::from_secs(15);
@@ -47,10 +48,12 @@ pub struct Context {
     pub turns: Turns,
     /// What is remembered of each object.
     pub memories: Memories,
-    /// Where the provider sends notifications; none: it is asked only.
-    pub callback: Option<Url>,
+    /// What notifications have said.
+    pub inbox: Inbox,
     /// The flags' durations; `late_effect` without the provider's request time-out.
     pub margins: Margins,
+    /// What stops a leader that was deposed.
+    pub fence: Fence,
     /// What shutdown waits for.
     pub tasks: TaskTracker,
     /// Writes Events.
@@ -109,13 +112,6 @@ impl Context {
         }
     }
 
-    /// Where notifications of sessions at `provider` go; none where it is asked only. From 1.1 on the API takes no other scheme than
-    /// https (`sink` in its `CreateSession`).
-    pub fn callback_at(&self, provider: &Provider) -> Option<&Url> {
-        let fits = |url: &&Url| url.scheme() == "https" || provider.generation < Generation::V1_1;
-        self.callback.as_ref().filter(fits).filter(|_| provider.notifies())
-    }
-
     /// Wakes `objects`.
     pub fn wake(&self, objects: impl IntoIterator<Item = Object>) {
         for object in objects {
@@ -134,6 +130,7 @@ impl Context {
     /// this exact.
     pub fn appeared(&self, object: &QosSession) {
         let key = self.key_of(object);
+        self.inbox.appeared(ObjectKey::of(&self.operator_key, &key.uid), &key);
         let now = self.clock.now();
         let (past, parsed) = past::read(object);
         let open = bounds::open(&past, now);
@@ -177,6 +174,7 @@ impl Context {
     /// An object is gone from the API server.
     pub fn vanished(&self, key: &Object) {
         self.timers.set(key, None);
+        self.inbox.vanished(ObjectKey::of(&self.operator_key, &key.uid), &key.uid);
         self.memories.forget(&key.uid);
         self.providers.set_occupancy(&key.uid, None);
         self.undecodable.lock().remove(&key.uid);

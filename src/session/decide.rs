@@ -282,6 +282,10 @@ impl Case<'_> {
                 return Decision::of(Row::R14, Step::AdoptEvent(seen));
             }
             Look::OfEvent(Got::Gone) => return Decision::of(Row::R14, Step::SettleEvent),
+            // There is a session, as the event said; what it is is asked again.
+            Look::OfEvent(Got::Error) if now < dead => {
+                return Decision::of(Row::R16, Step::None).backoff().at(self.now, [Some(dead)]);
+            }
             Look::List(Some(listed)) => {
                 // A further copy goes before the adoption, since afterwards nothing looks for it any more.
                 let further = listed.other_own.filter(|_| listed.own.is_some() && !self.observed.memory.delete_unsupported);
@@ -435,7 +439,7 @@ impl Case<'_> {
                     || held.seen.word == Word::Unavailable;
                 if asked_for_nothing { Read::None } else { self.poll(&held) }
             }
-            (None, Some(_)) if event => Read::OfEvent,
+            (None, Some(_)) if event && !pausing && !memory.get_unsupported => Read::OfEvent,
             (None, Some(_)) if self.observed.abilities.lists && self.on(Rule::LookUpOfOpen) && !pausing => Read::List,
             // Who waits for the provider's mark sends nothing yet: the look comes right before the send.
             (None, None)

@@ -10,12 +10,13 @@ use parking_lot::Mutex;
 use super::backoff;
 use super::bounds::{self, seconds};
 use super::decide::{Decision, Ending, Row, Step};
-use super::facts::{Memory, Outcome, Past, Word};
+use super::facts::{Memory, Nonce, Outcome, Past, Word};
+use super::inbox::Weighed;
 use super::outcome::Effect;
 use super::{past, status};
 use crate::api::{QosSession, RECONCILE_REQUESTED_AT_ANNOTATION, Reason};
 use crate::clock::later;
-use crate::qod::{self, Fault, FaultClass};
+use crate::qod::{self, Fault, FaultClass, Generation, SessionId, StatusInfo};
 
 /// One object's memory.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,14 @@ pub struct Remembered {
     pub slow_polls: u32,
     /// The object as this process last wrote it, which the watch may not have brought yet.
     pub latest: Option<QosSession>,
+    /// The last attempt, by which its notifications are known.
+    pub attempt: Option<Nonce>,
+    /// The API that it was made with.
+    pub api: Option<Generation>,
+    /// The session that a notification named for an attempt whose outcome was not known.
+    pub event: Option<(Nonce, SessionId)>,
+    /// What notifications said last of the session at hand.
+    pub told: Option<(Word, Option<StatusInfo>)>,
     /// The session that `memory` speaks of.
     session: Option<String>,
     /// The generation that `memory` speaks of; deletion is another.
@@ -41,6 +50,8 @@ pub struct Periods {
     pub requested: i64,
     /// While AVAILABLE.
     pub available: i64,
+    /// From then on no notification comes any more, and this is the period.
+    pub unheard: Option<(Timestamp, i64)>,
 }
 
 impl Remembered {
@@ -54,6 +65,7 @@ impl Remembered {
             let first = self.generation.is_none();
             self.memory = Memory { pause_until: self.memory.pause_until, refused: self.memory.refused, ..Memory::default() };
             self.slow_polls = 0;
+            self.told = None;
             if first && past.held.is_some_and(|held| held.seen.word == Word::Available) {
                 let expires = past.held.and_then(|held| held.seen.expires_at);
                 self.memory.poll_at = Some(by_expiry(later(now, fraction(periods.available, jitter)), expires, now));
@@ -77,6 +89,25 @@ impl Remembered {
             self.forget_pause();
             self.memory.poll_at = None;
         }
+        // The period has become shorter since: those that wait by the longer one are spread over the shorter.
+        let latest = later(now, seconds(periods.available.saturating_mul(5) / 4));
+        self.memory.poll_at =
+            self.memory.poll_at.map(|at| if at > latest { later(now, fraction(periods.available, jitter)) } else { at });
+    }
+
+    /// Takes what notifications have said: the poll is due, or an id was brought.
+    pub fn hinted(&mut self, weighed: Weighed, attempt: Option<Nonce>, api: Option<Generation>) {
+        (self.attempt, self.api) = (attempt, api);
+        if weighed.ask {
+            self.memory.poll_at = None;
+        }
+        self.told = weighed.told.or(self.told.take());
+        self.event = weighed.of_open.zip(attempt).map(|(session, nonce)| (nonce, session)).or(self.event.take());
+    }
+
+    /// The id of the session at hand.
+    pub fn session(&self) -> Option<&str> {
+        self.session.as_deref()
     }
 
     /// Something that the object waited for has changed.
@@ -154,7 +185,10 @@ impl Remembered {
             let grown = periods.requested.saturating_mul(1_i64.checked_shl(self.slow_polls / 4).unwrap_or(i64::MAX));
             grown.min(periods.available.max(periods.requested))
         };
-        let at = later(now, backoff::period(period, jitter));
+        let mut at = later(now, backoff::period(period, jitter));
+        if let Some((from, short)) = periods.unheard {
+            at = at.min(later(from.max(now), backoff::period(short, jitter)));
+        }
         self.memory.poll_at = Some(by_expiry(at, seen.expires_at, now));
     }
 
@@ -300,6 +334,50 @@ pub const fn is_slow(reason: Reason) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PERIODS: Periods = Periods { requested: 5, available: 300, unheard: None };
+
+    fn available(expires: i64) -> qod::SessionInfo {
+        let text = format!(
+            r#"{{"sessionId": "s-1", "duration": 3600, "qosStatus": "AVAILABLE", "qosProfile": "QOS_E", "applicationServer": {{}},
+                "startedAt": "2027-01-15T08:00:00Z", "expiresAt": "{}"}}"#,
+            Timestamp::from_second(expires).unwrap()
+        );
+        qod::wire::Shape::of(Generation::V1_1).session(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_poll_becomes_short_when_the_bearer_of_notifications_ends() {
+        let start = 1_800_000_000;
+        let at = |seconds: i64| Timestamp::from_second(start + seconds).unwrap();
+        let polled = |now: i64, periods: Periods| {
+            let mut remembered = Remembered::default();
+            remembered.looked(Ok(&available(start + 100_000)), periods, at(now), 0.5);
+            remembered.memory.poll_at.unwrap().duration_since(at(0)).as_secs()
+        };
+        let until = |end: i64| Periods { unheard: Some((at(end), 5)), ..PERIODS };
+        assert_eq!(polled(0, PERIODS), 300);
+        assert_eq!(polled(0, until(1000)), 300, "its end is beyond the next poll");
+        assert_eq!(polled(0, until(200)), 205);
+        assert_eq!(polled(1000, until(200)), 1005);
+    }
+
+    #[test]
+    fn a_period_that_became_shorter_holds_for_those_that_wait_already_and_spreads_them() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let mut remembered = Remembered::default();
+        remembered.memory.poll_at = Some(later(now, seconds(250)));
+        let object: QosSession = serde_json::from_value(serde_json::json!({
+            "apiVersion": "qos-operator.io/v1alpha1", "kind": "QosSession", "metadata": { "name": "camera-12" },
+            "spec": { "device": {}, "applicationServer": {}, "qosProfile": "QOS_E" },
+        }))
+        .unwrap();
+        let (past, _) = past::read(&object);
+        remembered.begin(&object, &past, PERIODS, now, 0.5);
+        assert_eq!(remembered.memory.poll_at, Some(later(now, seconds(250))));
+        remembered.begin(&object, &past, Periods { available: 20, ..PERIODS }, now, 0.5);
+        assert_eq!(remembered.memory.poll_at, Some(later(now, seconds(10))));
+    }
 
     #[test]
     fn a_list_that_settles_nothing_is_read_again_after_a_growing_pause_but_right_after_a_create_can_no_longer_land() {

@@ -15,6 +15,7 @@ pub mod departure;
 pub mod desired;
 pub mod facts;
 pub mod flow;
+pub mod inbox;
 pub mod key;
 pub mod memory;
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::decide;
 use super::desired::Desired;
 use super::facts::{Abilities, Bar, Goal, Held, Look, Observed, Past, Reach};
 use super::flow::{self, DeviceKey, Flow};
+use super::inbox;
 use super::memory::Periods;
 use super::outcome::{BarWords, PeerWords};
 use super::past;
@@ -25,7 +26,7 @@ use super::rules::Rules;
 use crate::api::{OverlappingSessions, QosSession, SessionProvider};
 use crate::private::Private;
 use crate::provider::{Provider, Readiness};
-use crate::qod::{Fault, Operation, SessionInfo};
+use crate::qod::{Fault, Operation, SessionId, SessionInfo};
 
 /// All that a pass knows before it decides.
 #[derive(Debug)]
@@ -64,6 +65,8 @@ pub struct Observation {
     pub listed: Vec<SessionInfo>,
     /// The number by which the recorded device is named, once it was looked for.
     home_number: OnceCell<Option<Private<String>>>,
+    /// The session that a notification named for the open attempt.
+    pub event: Option<SessionId>,
     /// The polling periods of the provider.
     pub periods: Periods,
     /// The recorded session was made by a client that the provider's credentials are not.
@@ -94,14 +97,19 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
     let goal = Goal { hash: provider.as_ref().and_then(|provider| desired.hash(object, &provider.uid)), ..desired.goal };
 
     let subject = if past.held.is_some() || open.is_some() { home.as_ref() } else { provider.as_ref() };
-    let periods = subject.map_or(Periods { requested: 5, available: 300 }, |provider| Periods {
-        requested: i64::from(provider.spec.polling.requested_period_seconds),
-        available: i64::from(provider.spec.polling.available_period_seconds),
-    });
+    let periods = periods(subject.map(AsRef::as_ref), parsed.record(), now);
+    let hints = context.inbox.take(&key.uid);
+    if let Some(provider) = subject.filter(|_| !hints.is_empty()) {
+        provider.heard();
+    }
+    let held_id = object.status.as_ref().and_then(|status| status.session_id.as_deref());
+    let weighed = inbox::weigh(&hints, &past, held_id, open.map(|attempt| attempt.nonce));
+    let attempt = parsed.attempt().map(|attempt| attempt.nonce);
     let jitter = context.jitter();
-    let mut memory = context.memories.with(&key.uid, |remembered| {
+    let (mut memory, event) = context.memories.with(&key.uid, |remembered| {
         remembered.begin(object, &past, periods, now, jitter);
-        remembered.memory
+        remembered.hinted(weighed, attempt, subject.map(|provider| provider.generation));
+        (remembered.memory, inbox::of_open(remembered.event.as_ref(), &past, now))
     });
     if let Some(home) = &home {
         memory.get_unsupported |= !home.has(Operation::GetSession);
@@ -120,7 +128,7 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
     let home_missing = home_ref.is_some() && home.is_none();
     let mut observed = Observed {
         look: Look::None,
-        abilities: abilities(context, subject.map(AsRef::as_ref), parsed.record().filter(|_| open.is_some())),
+        abilities: abilities(subject.map(AsRef::as_ref), parsed.record().filter(|_| open.is_some())),
         reach: if home_missing { Reach::Gone } else { subject.map_or(Reach::Ready, |provider| reach(provider, now)) },
         bar: bar.as_ref().map(|(bar, _)| *bar),
         peer: false,
@@ -153,6 +161,7 @@ pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) 
         found: None,
         listed: Vec::new(),
         home_number: OnceCell::new(),
+        event,
         periods,
         other_client,
         now,
@@ -181,7 +190,7 @@ fn made_by_another(home: Option<&Provider>, object: &QosSession, parsed: &Parsed
     made_by != access.client_hash(&home.uid)
 }
 
-fn abilities(context: &Context, provider: Option<&Provider>, open: Option<&AttemptRecord>) -> Abilities {
+fn abilities(provider: Option<&Provider>, open: Option<&AttemptRecord>) -> Abilities {
     let has = |operation| provider.is_some_and(|provider| provider.has(operation));
     Abilities {
         rejects: provider.is_none_or(|provider| provider.spec.api.overlapping_sessions == OverlappingSessions::Rejected),
@@ -189,10 +198,23 @@ fn abilities(context: &Context, provider: Option<&Provider>, open: Option<&Attem
         // Of a send that is open, what it carried counts.
         sink: match open {
             Some(record) => record.sink,
-            None => provider.is_some_and(|provider| context.callback_at(provider).is_some()),
+            None => provider.is_some_and(Provider::is_asked_to_notify),
         },
         extends: has(Operation::ExtendQosSessionDuration),
     }
+}
+
+/// How often a session is asked after. Where notifications are known not to arrive, or their bearer has ended, the period of an
+/// AVAILABLE one is short.
+fn periods(provider: Option<&Provider>, record: Option<&AttemptRecord>, now: Timestamp) -> Periods {
+    let Some(provider) = provider else { return Periods { requested: 5, available: 300, unheard: None } };
+    let polling = &provider.spec.polling;
+    let (requested, long) = (i64::from(polling.requested_period_seconds), i64::from(polling.available_period_seconds));
+    let Some(record) = record.filter(|record| record.sink) else { return Periods { requested, available: long, unheard: None } };
+    let short = provider.short_period_seconds();
+    let ended = record.sink_until.is_some_and(|until| until <= now);
+    let available = if ended || provider.is_silent() { short } else { long };
+    Periods { requested, available, unheard: record.sink_until.map(|until| (until, short)) }
 }
 
 fn reach(provider: &Provider, now: Timestamp) -> Reach {

@@ -65,7 +65,8 @@ pub fn said(answer: &SessionInfo) -> Seen {
     }
 }
 
-fn word(text: &str) -> Word {
+/// A status as a value that can be copied.
+pub fn word(text: &str) -> Word {
     match text {
         "REQUESTED" => Word::Requested,
         "AVAILABLE" => Word::Available,
@@ -74,7 +75,8 @@ fn word(text: &str) -> Word {
     }
 }
 
-fn info(text: &str) -> Info {
+/// Its reason, likewise.
+pub fn info(text: &str) -> Info {
     match text {
         "DURATION_EXPIRED" => Info::DurationExpired,
         "NETWORK_TERMINATED" => Info::NetworkTerminated,

@@ -46,6 +46,9 @@ pub struct AttemptRecord {
     /// The create carried a callback URL with this object's key and the nonce, so that a list tells whether it landed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sink: bool,
+    /// When the bearer of its notifications ends, where the API gives it an end (from v0.11 on): none comes after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink_until: Option<Timestamp>,
     /// Extensions count in the bound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub extends: bool,
@@ -108,6 +111,14 @@ impl Parsed {
             Self::None => Record::None,
             Self::Unreadable(_) => Record::Unreadable,
             Self::Of(_, attempt) => Record::Of(*attempt),
+        }
+    }
+
+    /// The attempt, likewise.
+    pub const fn attempt(&self) -> Option<Attempt> {
+        match self {
+            Self::Of(_, attempt) => Some(*attempt),
+            _ => None,
         }
     }
 

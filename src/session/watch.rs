@@ -98,6 +98,7 @@ impl Guard {
                 }
                 self.listed = HashSet::new();
                 self.context.providers.occupancy_complete();
+                self.context.inbox.listed();
                 self.sender.send_replace(true);
                 Event::InitDone
             }
@@ -136,7 +137,7 @@ pub async fn provider_changes(context: Arc<Context>, mut changes: broadcast::Rec
     loop {
         match changes.recv().await {
             Ok(Change::Other(name)) => context.provider_changed(&name),
-            Ok(Change::Marked(name)) => context.wake(context.users_of(&name)),
+            Ok(Change::Marked(name) | Change::Notifications(name)) => context.wake(context.users_of(&name)),
             Err(broadcast::error::RecvError::Lagged(_)) => {
                 let names: Vec<_> = context.by_provider.lock().keys().cloned().collect();
                 for name in names {

@@ -21,5 +21,6 @@ mod objects;
 mod provider;
 mod qod;
 mod reasons;
+mod replicas;
 mod support;
 mod uninstall;

@@ -5,11 +5,11 @@ use crate::api::QosSession;
 use crate::auth::Subject;
 use crate::provider::Provider;
 use crate::qod::{
-    self, AccessToken, Client, Fault, FaultClass, Field, Generation, Operation, Reason as Refusal, SessionId, SessionInfo,
-    SessionList,
+    self, AccessToken, Client, Fault, FaultClass, Field, Generation, Operation, QosStatus, Reason as Refusal, SessionId,
+    SessionInfo, SessionList, StatusInfo,
 };
 use crate::session::context::Context;
-use crate::session::facts::{Got, Listed, Look, Read};
+use crate::session::facts::{Got, Listed, Look, Read, Word};
 use crate::session::sink::{self, ObjectKey};
 use crate::session::{bounds, decide, desired, past};
 
@@ -19,41 +19,117 @@ const FOREIGN: Fault =
 
 impl Observation {
     pub(super) async fn look(&mut self, context: &Context, object: &QosSession) {
-        match decide::due_read(&self.goal, &self.past, &self.observed, false, self.now) {
+        match decide::due_read(&self.goal, &self.past, &self.observed, self.event.is_some(), self.now) {
             Read::Held => self.look_at_held(context, object).await,
             Read::List => self.look_at_list(context, object).await,
-            Read::None | Read::OfEvent => {}
+            Read::OfEvent => self.look_at_event(context, object).await,
+            Read::None => {}
         }
+    }
+
+    /// GET of a session where the recorded one lives, or the open attempt was sent.
+    async fn get(&self, context: &Context, object: &QosSession, home: &Provider, id: &SessionId) -> Result<SessionInfo, Fault> {
+        let subject = self.home_subject(context, object).await;
+        let get = |client: Client, token: AccessToken| {
+            let id = id.clone();
+            async move { client.get_session(&token, &id).await }
+        };
+        home.call(subject.as_ref(), Operation::GetSession, get).await.map(|info| home.understood(info))
+    }
+
+    /// What an answer means; only the client that made a session is told whether it is there.
+    fn got(&self, answer: Result<&SessionInfo, &Fault>) -> Got {
+        match answer {
+            Ok(info) => Got::Session(past::said(info)),
+            Err(fault) if fault.class == FaultClass::Gone && !self.other_client => Got::Gone,
+            Err(fault) if fault.class == FaultClass::NotSupported => Got::NotSupported,
+            Err(_) => Got::Error,
+        }
+    }
+
+    /// GET of the session that a notification named for the open attempt. It must be that attempt's own to be believed.
+    async fn look_at_event(&mut self, context: &Context, object: &QosSession) {
+        let Some((home, id)) = self.home.clone().zip(self.event.clone()) else { return };
+        let answer = self.get(context, object, &home, &id).await;
+        let sent_to = self.home_number(context, object).await;
+        let device = desired::device(self.recorded_device(object), sent_to).ok();
+        let answer = answer.and_then(|info| {
+            if self.is_of_attempt(context, object, device.as_ref(), &id, &info) { Ok(info) } else { Err(FOREIGN) }
+        });
+        let foreign = answer.as_ref().is_err_and(|fault| *fault == FOREIGN);
+        let (now, jitter) = (context.clock.now(), context.jitter());
+        context.memories.with(&self.key.uid, |remembered| {
+            remembered.looked(answer.as_ref(), self.periods, now, jitter);
+            if foreign || answer.as_ref().is_err_and(|fault| fault.class == FaultClass::NotSupported) {
+                remembered.event = None;
+            }
+            self.observed.memory = remembered.memory;
+        });
+        self.observed.look = Look::OfEvent(self.got(answer.as_ref()));
+        match answer {
+            Ok(info) => self.found = Some(info),
+            Err(fault) => self.look_fault = Some(fault).filter(|_| self.observed.look != Look::OfEvent(Got::Gone)),
+        }
+    }
+
+    /// Whether the session is that of the open attempt: by its callback URL where the provider repeats that, else by the fields of
+    /// what was sent, of which the device is known even if the spec has changed since.
+    fn is_of_attempt(
+        &self,
+        context: &Context,
+        object: &QosSession,
+        device: Option<&qod::Device>,
+        id: &SessionId,
+        info: &SessionInfo,
+    ) -> bool {
+        let Some(open) = bounds::open(&self.past, self.now) else { return false };
+        if !info.session_id.as_str().eq_ignore_ascii_case(id.as_str()) {
+            return false;
+        }
+        if let Some(mark) = info.callback.as_ref().and_then(sink::read) {
+            return mark == sink::Mark { object: ObjectKey::of(&context.operator_key, &self.key.uid), nonce: open.nonce };
+        }
+        if self.goal.hash == Some(open.hash) {
+            return desired::request(object, self.number.as_ref(), 1).is_ok_and(|request| info.flow_matches(&request.flow()));
+        }
+        device.is_some_and(|device| info.device_matches(device))
     }
 
     /// GET of the recorded session.
     async fn look_at_held(&mut self, context: &Context, object: &QosSession) {
         let id = object.status.as_ref().and_then(|status| status.session_id.as_deref()).map(SessionId::new);
         let Some((home, id)) = self.home.clone().zip(id) else { return };
-        let subject = self.home_subject(context, object).await;
-        let get = |client: Client, token: AccessToken| {
-            let id = id.clone();
-            async move { client.get_session(&token, &id).await }
-        };
-        let answer = home.call(subject.as_ref(), Operation::GetSession, get).await.map(|info| home.understood(info));
-        let answer = answer.and_then(|info| if self.is_ours(object, &id, &info) { Ok(info) } else { Err(FOREIGN) });
+        let answer = self.get(context, object, &home, &id).await;
+        let mut answer = answer.and_then(|info| if self.is_ours(object, &id, &info) { Ok(info) } else { Err(FOREIGN) });
         let (now, jitter) = (context.clock.now(), context.jitter());
-        context.memories.with(&self.key.uid, |remembered| {
+        let told = context.memories.with(&self.key.uid, |remembered| {
             remembered.looked(answer.as_ref(), self.periods, now, jitter);
             self.observed.memory = remembered.memory;
+            remembered.told.clone()
         });
-        self.observed.look = Look::Held(match &answer {
-            Ok(info) => Got::Session(past::said(info)),
-            // Only the client that made it is told whether it is there.
-            Err(fault) if fault.class == FaultClass::Gone && !self.other_client => Got::Gone,
-            Err(fault) if fault.class == FaultClass::NotSupported => Got::NotSupported,
-            Err(_) => Got::Error,
-        });
+        if let Ok(info) = &mut answer {
+            complete(info, told.as_ref());
+        }
+        self.observed.look = Look::Held(self.got(answer.as_ref()));
+        if self.was_not_told(told.map(|(word, _)| word)) {
+            home.unheard();
+        }
         // `self.now` stays at the time before the look: what the look shows is not newer than that.
         match answer {
             Ok(info) => self.found = Some(info),
             Err(fault) => self.look_fault = Some(fault).filter(|_| self.observed.look != Look::Held(Got::Gone)),
         }
+    }
+
+    /// Whether this look found a change that a notification should have told, and none did.
+    fn was_not_told(&self, told: Option<Word>) -> bool {
+        let Some(held) = self.past.held.filter(|_| self.parsed.record().is_some_and(|record| record.sink)) else { return false };
+        let word = match self.observed.look {
+            Look::Held(Got::Session(seen)) => seen.word,
+            Look::Held(Got::Gone) if held.seen.expires_at.is_some_and(|at| at > self.now) => Word::Unavailable,
+            _ => return false,
+        };
+        matches!(word, Word::Available | Word::Unavailable) && word != held.seen.word && told != Some(word)
     }
 
     /// The list of the sessions of the device: the recorded one's while a send is open, the spec's at first sight.
@@ -150,6 +226,16 @@ impl Observation {
         let same_request = self.past.held.is_some_and(|held| held.hash.is_some() && held.hash == self.goal.hash);
         let request = same_request.then(|| desired::request(object, self.number.as_ref(), 1).ok()).flatten();
         info.session_id == *id && request.is_none_or(|request| info.flow_matches(&request.flow()))
+    }
+}
+
+/// Up to version 0.10 only a notification says why a session is UNAVAILABLE.
+fn complete(info: &mut SessionInfo, told: Option<&(Word, Option<StatusInfo>)>) {
+    if info.qos_status == Some(QosStatus::Unavailable)
+        && info.status_info.is_none()
+        && let Some((Word::Unavailable, Some(reason))) = told
+    {
+        info.status_info = Some(reason.clone());
     }
 }
 

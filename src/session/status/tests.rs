@@ -152,6 +152,7 @@ impl World {
         let sending = protocol::Sending { nonce, hash, duration_seconds: 3600, longest_grant: 3600, earlier };
         let attempt = protocol::attempt(&sending, self.now, &self.observed.margins, Rules::ALL);
         let record = AttemptRecord {
+            sink_until: None,
             v: VERSION,
             uid: "u1".to_owned(),
             nonce: nonce.text(),

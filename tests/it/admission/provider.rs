@@ -86,6 +86,21 @@ async fn a_token_travels_to_https_or_stays_in_the_cluster() {
     let [plain, secure] = ["http://auth.example.com/token", "https://auth.example.com/token"];
     check(refused("spec.api.profilesURL", URL, [api(json!({ "profilesURL": plain }))])).await;
     check(admitted([api(json!({ "profilesURL": secure })), api(json!({ "profilesURL": null }))])).await;
+    let notified = |url: &str| provider(json!({ "notifications": { "callbackURL": url } }));
+    check(refused(
+        "spec.notifications.callbackURL",
+        URL,
+        [notified("http://qos.example.com/notify"), notified("https://a.example.com/?x")],
+    ))
+    .await;
+    check(admitted([notified("https://qos.example.com/notify"), provider(json!({ "notifications": { "mode": "Never" } }))]))
+        .await;
+    check(refused(
+        "spec.notifications.mode",
+        "supported values: \"Auto\", \"Never\"",
+        [provider(json!({ "notifications": { "mode": "Off" } }))],
+    ))
+    .await;
     for (way, url, at) in [
         ("clientCredentials", "tokenURL", "spec.auth.clientCredentials.tokenURL"),
         ("ciba", "tokenURL", "spec.auth.ciba.tokenURL"),

@@ -57,12 +57,12 @@ pub(crate) fn run_notification_vector(vector: &Value) -> Result<(), String> {
 }
 
 /// Every key that is expected is there and equal.
-fn holds(outcome: &Value, expected: &Value) -> bool {
+pub(super) fn holds(outcome: &Value, expected: &Value) -> bool {
     expected.as_object().is_some_and(|keys| !keys.is_empty() && keys.iter().all(|(key, value)| outcome.get(key) == Some(value)))
 }
 
 /// The one limit: the bytes of a body.
-fn limit(limits: &Value) -> Result<usize, String> {
+pub(super) fn limit(limits: &Value) -> Result<usize, String> {
     let Some(limits) = limits.as_object() else { return Ok(LIMIT) };
     let bytes: Vec<_> = limits.iter().filter(|(name, _)| name.to_lowercase().contains("byte")).collect();
     match bytes[..] {
@@ -71,7 +71,7 @@ fn limit(limits: &Value) -> Result<usize, String> {
     }
 }
 
-fn attempts(list: &Value) -> Result<BTreeMap<String, Attempt>, String> {
+pub(super) fn attempts(list: &Value) -> Result<BTreeMap<String, Attempt>, String> {
     let one = |attempt: &Value| {
         let nonce = attempt["nonce"].as_str().ok_or("an attempt without a nonce")?;
         let generation =
@@ -91,10 +91,7 @@ fn deliver(request: &Value, attempts: &BTreeMap<String, Attempt>, limit: usize) 
         let name = axum::http::HeaderName::try_from(name.as_str()).map_err(|_| "no header name")?;
         headers.append(name, value.as_str().and_then(|value| value.parse().ok()).ok_or("no header value")?);
     }
-    let query = request["query"].as_object().map(|pairs| {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(pairs.iter().map(|(name, value)| (name, value.as_str().unwrap_or_default()))).finish()
-    });
+    let query = query(request);
     let mut body = body(request)?;
     // A server reads no further than this.
     body.truncate(limit + 1);
@@ -105,7 +102,14 @@ fn deliver(request: &Value, attempts: &BTreeMap<String, Attempt>, limit: usize) 
     Ok((target.map(|target| target.nonce.into_inner()).unwrap_or_default(), verdict))
 }
 
-fn body(request: &Value) -> Result<Vec<u8>, String> {
+pub(super) fn query(request: &Value) -> Option<String> {
+    request["query"].as_object().map(|pairs| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(pairs.iter().map(|(name, value)| (name, value.as_str().unwrap_or_default()))).finish()
+    })
+}
+
+pub(super) fn body(request: &Value) -> Result<Vec<u8>, String> {
     if let Some(generated) = request["bodyGenerated"].as_object() {
         let text = |key: &str| generated.get(key).and_then(Value::as_str).unwrap_or_default();
         let times = generated.get("times").and_then(Value::as_u64).ok_or("a generated body without times")?;
@@ -133,7 +137,7 @@ fn describe(verdict: &Verdict) -> Value {
     out
 }
 
-fn event_in_words(event: &Event) -> Value {
+pub(super) fn event_in_words(event: &Event) -> Value {
     let second = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap().to_string();
     json!({
         "sessionId": event.session_id.as_str(),
@@ -150,7 +154,7 @@ fn event_in_words(event: &Event) -> Value {
     })
 }
 
-fn own_vectors() -> Vec<Value> {
+pub(super) fn own_vectors() -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     let folders = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let files = folders.map(|folder| folder.join("notification.json")).filter(|file| file.exists());

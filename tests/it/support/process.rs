@@ -21,6 +21,8 @@ struct Inner {
     folder: PathBuf,
     child: Mutex<Option<Child>>,
     starts: Mutex<u32>,
+    /// How its last life ended, where that was seen by [`OperatorProcess::ended`].
+    last: Mutex<Option<ExitStatus>>,
 }
 
 impl OperatorProcess {
@@ -37,8 +39,8 @@ impl OperatorProcess {
         environment: Vec<(String, String)>,
     ) -> Self {
         fs::write(folder.join("kubeconfig"), kubeconfig.to_string()).unwrap();
-        let (child, starts) = Default::default();
-        Self(Arc::new(Inner { arguments, environment, folder: folder.to_owned(), child, starts }))
+        let (child, starts, last) = Default::default();
+        Self(Arc::new(Inner { arguments, environment, folder: folder.to_owned(), child, starts, last }))
     }
 
     /// Starts it (again).
@@ -54,12 +56,25 @@ impl OperatorProcess {
         kill(self.0.child.lock().take());
     }
 
+    /// Sends it a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let child = self.0.child.lock();
+        let id = child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// The code with which it ended by itself; none while it runs, or where a signal ended it.
+    pub(crate) fn exit_code(&self) -> Option<i32> {
+        if self.ended() { self.0.last.lock().and_then(|status| status.code()) } else { None }
+    }
+
     /// Whether it has ended, by itself or by [`OperatorProcess::kill`].
     pub(crate) fn ended(&self) -> bool {
         let mut child = self.0.child.lock();
         let status: Option<ExitStatus> = child.as_mut().and_then(|child| child.try_wait().unwrap());
         if status.is_some() {
             *child = None;
+            *self.0.last.lock() = status;
         }
         child.is_none()
     }

@@ -13,6 +13,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt as _};
 use qos_operator::api::{QosProvider, QosProviderStatus, QosSession};
 use qos_operator::clock::Clock;
+use qos_operator::leader::Fence;
 use qos_operator::operator::{self, Operator, Settings};
 use qos_operator::session;
 use qos_operator::session::facts::Margins;
@@ -123,7 +124,8 @@ impl Stage {
         };
         // Its own client: one that repeats nothing.
         let client = operator::client(self.cluster.config()).unwrap();
-        self.operator = Some(operator::start(client, settings, self.clock.clone()).await.unwrap());
+        let key = operator::load_key(&client, &settings).await.unwrap();
+        self.operator = Some(operator::start(client, key, Fence::absent(), settings, self.clock.clone()));
     }
 
     /// Ends the operator as a SIGTERM would.

@@ -1,0 +1,1 @@
+//! The targets are in `main.rs`: see `docs/notifications.md`, section "Fuzzing".

@@ -12,10 +12,11 @@ MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
 CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
-.PHONY: help build demo test check vectors contract conformance model crash fuzz bench-events chart-test gitops-test generate clean
+.PHONY: help build demo image e2e test lint check vectors contract conformance model crash fuzz bench-events chart-test gitops-test generate clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s
+", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the operator, the simulator and the control plane for tests
 	$(CARGO) build --locked --workspace --bins
@@ -24,9 +25,18 @@ build: ## Build the operator, the simulator and the control plane for tests
 demo: ## Watch the operator work, on a real API server; KEEP=1 leaves everything running
 	@KEEP="$(KEEP)" CARGO="$(CARGO)" examples/demo.sh
 
+image: ## Build the image and its SBOM, without containers; IMAGE=name
+	CARGO="$(CARGO)" image/build.sh
+
+e2e: ## Live through an installation on a real node (Linux, root); HOLD=seconds leaves a failure in place
+	CARGO="$(CARGO)" tests/node/e2e.sh
+
 test: ## Run every test, with a real API server
 	$(CONTROL_PLANE) build
 	$(CARGO) test --locked --workspace
+
+lint: ## Check shell scripts and the Containerfile
+	tests/lint/run.sh
 
 check: ## Check form, lints, generated files and the length of files
 	$(CARGO) fmt --all --check

@@ -144,6 +144,7 @@ pub struct Admitted<'a> {
 }
 
 /// What the head alone tells: that the body is worth reading, or the answer. The same as [`judge`], before there is a body.
+#[expect(clippy::result_large_err, reason = "the other answer of two, made once a request; a box would be one more allocation")]
 pub fn admit<'a>(
     method: &Method,
     query: Option<&str>,

@@ -90,7 +90,9 @@ fn logs(arguments: &RunArguments) -> Result<(), Error> {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match arguments.log_format {
         LogFormat::Text => tracing_subscriber::registry().with(lines.with_ansi(false).with_filter(filter)).init(),
-        LogFormat::Json => tracing_subscriber::registry().with(lines.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter)).init(),
+        LogFormat::Json => tracing_subscriber::registry()
+            .with(lines.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter))
+            .init(),
     }
     Ok(())
 }

@@ -8,6 +8,8 @@ use crate::admin::AdminArguments;
 use crate::leader::LeaderArguments;
 use crate::notify::NotifyArguments;
 use crate::session::facts::Margins;
+use crate::uninstall::GuardArguments;
+use crate::workload::args::WorkloadArguments;
 
 /// Keeps CAMARA Quality-on-Demand sessions as QosSession objects declare them.
 #[derive(Debug, Parser)]
@@ -28,6 +30,8 @@ pub enum Command {
     Crds,
     /// Look whether the operator could do its work here, and print a line for each thing that it needs; fails if one is missing.
     Check(Box<RunArguments>),
+    /// See that no session is left behind before the operator is uninstalled (the chart runs it).
+    UninstallGuard(GuardArguments),
 }
 
 /// How to run.
@@ -61,6 +65,9 @@ pub struct RunArguments {
     /// See [`LeaderArguments`].
     #[command(flatten)]
     pub leader: LeaderArguments,
+    /// See [`WorkloadArguments`].
+    #[command(flatten)]
+    pub workloads: WorkloadArguments,
     /// See [`MarginArguments`].
     #[command(flatten)]
     pub margins: MarginArguments,

@@ -39,12 +39,14 @@ fn schema<K: CustomResourceExt>() -> Result<Value, Error> {
     Ok(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take())
 }
 
-/// Prints both definitions as one YAML stream, as for `kubectl apply -f -`.
+/// Prints both definitions as one YAML stream, as for `kubectl apply -f -`. A reader that goes away earlier, as `head` does, has
+/// what it wanted.
 pub fn print(out: &mut impl io::Write) -> io::Result<()> {
-    for document in documents().map_err(io::Error::other)? {
-        out.write_all(document.yaml.as_bytes())?;
+    let text: String = documents().map_err(io::Error::other)?.into_iter().map(|document| document.yaml).collect();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
     }
-    Ok(())
 }
 
 fn document<K: CustomResourceExt>(plural: &str) -> Result<Document, Error> {
@@ -115,6 +117,17 @@ mod tests {
         if schema["items"].is_object() {
             each_field(&format!("{path}[]"), &schema["items"], visit);
         }
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_is_no_error() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(io::Write::write_all(&mut writer, b"x").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        print(&mut writer).unwrap();
+        let (reader, _writer) = io::pipe().unwrap();
+        // Nobody can write to the end that is read.
+        print(&mut std::fs::File::from(std::os::fd::OwnedFd::from(reader))).unwrap_err();
     }
 
     #[test]

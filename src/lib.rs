@@ -12,10 +12,12 @@
 //! | [`notify::receiver`] | the HTTP server around it | its own sockets, its certificate's files |
 //! | [`notify::front`] | lets any replica receive | its own sockets |
 //! | [`leader`] | which of several replicas acts | API server (the Lease) |
+//! | [`workload`] | from annotated Pods and Services to `QosSession`s; its heart, [`workload::plan`], is pure | API server |
 //! | [`metrics`], [`admin`] | what is counted, whether the process is well, and the server that tells | `/proc`, its own socket |
 //! | [`check`] | whether the operator could do its work here | API server |
 //! | [`vitals`] | what every part reports to | nothing |
 //! | [`simulator`] | a provider to run against | its own sockets |
+//! | [`uninstall`] | what the chart runs before it deletes the operator; its [`uninstall::plan`] is pure | API server |
 //! | [`clock`] | the one place that reads the time | the system's clock |
 //! | [`operator`], [`replica`], [`run`], [`args`], [`crds`] | the process | all of these |
 //!
@@ -42,4 +44,6 @@ pub mod replica;
 pub mod run;
 pub mod session;
 pub mod simulator;
+pub mod uninstall;
 pub mod vitals;
+pub mod workload;

@@ -1,4 +1,4 @@
-//! Puts the parts together: key, providers, sessions.
+//! Puts the parts together: key, providers, sessions, workloads.
 
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ use crate::session::timers::Timers;
 use crate::session::turns::Turns;
 use crate::session::{self, write};
 use crate::vitals::Vitals;
+use crate::workload;
 
 /// How the operator is to run.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct Settings {
     pub callback: Option<Url>,
     /// See [`Margins`].
     pub margins: Margins,
+    /// How workloads are served; none: they are not.
+    pub workloads: Option<workload::Settings>,
 }
 
 impl From<&RunArguments> for Settings {
@@ -60,6 +63,7 @@ impl From<&RunArguments> for Settings {
             profile_refresh: arguments.profile_refresh,
             callback: arguments.callback_url.clone(),
             margins: arguments.margins.into(),
+            workloads: arguments.workloads.settings(),
         }
     }
 }
@@ -68,6 +72,8 @@ impl From<&RunArguments> for Settings {
 pub struct Operator {
     /// What its passes share.
     pub context: Arc<Context>,
+    /// How many workloads ask.
+    pub workloads: workload::Counts,
     parts: JoinSet<()>,
     shutdown: CancellationToken,
 }
@@ -134,8 +140,13 @@ pub fn start(
         ..provider::Settings::new(settings.namespace, vitals)
     };
     parts.spawn(provider::run(client, provider_settings, providers, shutdown.clone()));
+    let counts = workload::Counts::default();
+    if let Some(workloads) = settings.workloads {
+        let (context, sessions) = (Arc::clone(&context), settings.sessions.clone());
+        parts.spawn(workload::run(context, workloads, sessions, counts.clone(), shutdown.clone()));
+    }
     parts.spawn(session::run(Arc::clone(&context), settings.sessions, woken, shutdown.clone()));
-    Operator { context, parts, shutdown }
+    Operator { context, workloads: counts, parts, shutdown }
 }
 
 impl Operator {

@@ -12,7 +12,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::args::{Arguments, Command, LogFormat, RunArguments};
 use crate::leader::{Loss, PaceError};
-use crate::{check, crds, replica};
+use crate::{check, crds, replica, uninstall};
 
 /// Why the process ends with a failure.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum Error {
     /// Signals, standard output.
     #[error("the system refused")]
     System(#[from] std::io::Error),
+    /// See [`uninstall::Error`].
+    #[error(transparent)]
+    Uninstall(#[from] uninstall::Error),
     /// The times of the lease do not fit together.
     #[error(transparent)]
     Pace(#[from] PaceError),
@@ -63,6 +66,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Ok(client) => return check::run(&client, &arguments).await,
             Err(error) => Err(error),
         },
+        Some(Command::UninstallGuard(guard)) => uninstall::run(&guard).await.map_err(Error::from),
         None => serve(&arguments.run).await,
     };
     match result {

@@ -49,7 +49,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::claims::{Claim, Object};
-use self::context::Context;
+pub use self::context::Context;
 use self::decide::{Barred, Decision, HeldBack, Row, Step};
 use self::desired::Desired;
 use self::facts::Bar;

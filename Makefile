@@ -12,10 +12,10 @@ MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
 CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
-.PHONY: help build demo test check vectors contract conformance model crash fuzz chart-test gitops-test generate clean
+.PHONY: help build demo test check vectors contract conformance model crash fuzz bench-events chart-test gitops-test generate clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the operator, the simulator and the control plane for tests
 	$(CARGO) build --locked --workspace --bins
@@ -71,6 +71,10 @@ generate: ## Write again what is made from the types: crds/, the chart's copy, t
 	UPDATE=1 $(CARGO) test --quiet --locked --test it generated
 	UPDATE=1 $(CARGO) test --quiet --locked --test it -- chart::shape chart::values
 	UPDATE=1 $(CARGO) test --quiet --locked --lib objects_for_gitops
+
+bench-events: ## Send EVENTS=1000 notifications at 200 a second, and print latencies and costs
+	$(CONTROL_PLANE) build
+	EVENTS="$${EVENTS:-1000}" $(CARGO) test --release --locked --test it events::bench -- --nocapture
 
 clean: ## Remove what cargo has built here (the control plane's binaries stay)
 	$(CARGO) clean

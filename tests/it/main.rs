@@ -3,12 +3,14 @@
 // What clippy allows in tests, it allows in their helpers only under this.
 #![cfg(test)]
 
+mod admin_server;
 mod admission;
 mod adoption;
 mod auth;
 mod chart;
 mod contract;
 mod crash;
+mod events;
 mod field;
 mod generated;
 mod generations;
@@ -24,3 +26,4 @@ mod reasons;
 mod replicas;
 mod support;
 mod uninstall;
+mod workload;

@@ -22,13 +22,13 @@ use super::batch::{LARGEST, MAC_HEADER};
 /// Where batches are posted.
 pub const PATH: &str = "/hand-over";
 /// A few for each replica; more than that wait.
-const CONNECTIONS: usize = 32;
-/// From the beginning of a connection, or from the last answer, to the end of the next head.
+pub(super) const CONNECTIONS: usize = 32;
+/// From the beginning of a connection to the end of its head.
 const HEAD: Duration = Duration::from_secs(5);
 /// From the end of the head to the answer.
 const ANSWER: Duration = Duration::from_secs(5);
-/// A connection is closed after this long, whatever it does.
-const LIFE: Duration = Duration::from_mins(5);
+/// A connection, which carries one request, is closed after this long, whatever it does.
+const LIFE: Duration = Duration::from_secs(15);
 
 /// Listens until `shutdown`; returns the address.
 ///
@@ -72,7 +72,7 @@ async fn serve(stream: TcpStream, front: Front) {
         }
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).keep_alive(false);
     // What goes wrong with one connection is its client's affair.
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
@@ -91,9 +91,6 @@ async fn answer(request: Request<Incoming>, front: &Front) -> StatusCode {
     let Ok(body) = std::str::from_utf8(&body) else { return StatusCode::UNAUTHORIZED };
     match front.take(body, mac) {
         Ok(()) => StatusCode::NO_CONTENT,
-        Err(refusal) => {
-            tracing::warn!(%refusal, "notifications from another replica are not taken");
-            StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST)
-        }
+        Err(refusal) => StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST),
     }
 }

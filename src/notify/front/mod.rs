@@ -12,6 +12,7 @@ pub mod listener;
 mod sender;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -72,6 +73,8 @@ struct Inner {
     /// Others may lead: what was delivered here is kept for them.
     replicas: bool,
     state: Mutex<State>,
+    /// The last batch was refused.
+    refusing: AtomicBool,
     /// An event came.
     came: Notify,
     /// Another replica leads.
@@ -109,8 +112,9 @@ impl Front {
     pub fn new(key: OperatorKey, clock: Clock, lease_duration: Option<Duration>) -> Self {
         let kept = Kept::new(CAPACITY, lease_duration.unwrap_or_default() + AFTER_TAKING);
         let state = Mutex::new(State { role: Role::Standby(None), kept });
-        let (came, led, settled) = Default::default();
-        Self(Arc::new(Inner { key, clock, replicas: lease_duration.is_some(), state, came, led, settled }))
+        let (refusing, came, led, settled) = Default::default();
+        let replicas = lease_duration.is_some();
+        Self(Arc::new(Inner { key, clock, replicas, state, refusing, came, led, settled }))
     }
 
     /// This replica leads from now on, as `leader`; `deliver` takes the events.
@@ -252,11 +256,19 @@ impl Front {
             Role::Leading(leader, _) => Some(leader.clone()),
             Role::Standby(_) => None,
         };
-        let notices = batch::open(&self.0.key, leader.as_ref(), body, mac, self.0.clock.now())?;
-        for notice in notices {
+        let opened = batch::open(&self.0.key, leader.as_ref(), body, mac, self.0.clock.now());
+        // The first of a row is told. That it is for another leader is no news while the leader changes.
+        let news = opened.as_ref().err().filter(|refusal| **refusal != Refusal::NotForMe);
+        if let Some(refusal) = news
+            && !self.0.refusing.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(%refusal, "notifications from another replica are not taken");
+        }
+        for notice in opened? {
             // Who handed it over keeps it.
             self.accept(notice, false);
         }
+        self.0.refusing.store(false, Ordering::Relaxed);
         Ok(())
     }
 

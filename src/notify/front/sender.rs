@@ -12,8 +12,6 @@ use crate::private::Private;
 
 const CONNECT: Duration = Duration::from_secs(1);
 const WHOLE: Duration = Duration::from_secs(3);
-/// Below the time after which the other end closes an idle connection.
-const IDLE: Duration = Duration::from_secs(4);
 
 /// Why a batch did not arrive, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +43,8 @@ impl Sender {
             .tls_certs_only(std::iter::empty())
             .connect_timeout(CONNECT)
             .timeout(WHOLE)
-            .pool_idle_timeout(IDLE);
+            // The other end takes one request a connection.
+            .pool_max_idle_per_host(0);
         Self(client.build().ok())
     }
 

@@ -235,4 +235,21 @@ async fn a_forged_hand_over_is_refused_and_delivers_nothing() {
     stop.cancel();
 }
 
+#[tokio::test]
+async fn connections_that_do_nothing_do_not_keep_batches_out() {
+    let (standby, led, objects, stop) = (front(), front(), Objects::listed(), CancellationToken::new());
+    tokio::spawn(standby.clone().run());
+    let address = listener::start(([127, 0, 0, 1], 0).into(), led.clone(), stop.clone()).await.unwrap();
+    let leader = leader("a", Some(address.to_string()));
+    led.lead(leader.clone(), Arc::clone(&objects) as Arc<dyn Deliver>);
+    let mut idle = Vec::new();
+    for _ in 0..listener::CONNECTIONS {
+        idle.push(tokio::net::TcpStream::connect(address).await.unwrap());
+    }
+    standby.play(Role::Standby(Some(leader)));
+    deliver(&standby, "s-1");
+    until("handed over", || objects.notified() == ["s-1"]).await;
+    stop.cancel();
+}
+
 const PATH_OF_BATCHES: &str = listener::PATH;

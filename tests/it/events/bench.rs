@@ -22,11 +22,14 @@ async fn each_of_many_events_costs_one_get_and_the_writes_of_its_change() {
     let events: usize = std::env::var("EVENTS").ok().map_or(40, |events| events.parse().expect("EVENTS is a number"));
     let scene = Scene::new("many", Generation::V1_0, "v1.0").await;
     let stage = &scene.stage;
-    let limits = json!({ "limits": { "requestsPerMinute": 60000, "maxInFlight": 64 }, "polling": { "availablePeriodSeconds": 86400 } });
+    let limits =
+        json!({ "limits": { "requestsPerMinute": 60000, "maxInFlight": 64 }, "polling": { "availablePeriodSeconds": 86400 } });
     scene.provider(limits).await;
     let created = stream::iter(0..events).map(|index| async move {
         let device = json!({ "phoneNumber": format!("+4477009{index:05}") });
-        stage.create(&format!("camera-{index}"), json!({ "device": device, "durationSeconds": 36000, "recoveryPolicy": "Never" })).await
+        stage
+            .create(&format!("camera-{index}"), json!({ "device": device, "durationSeconds": 36000, "recoveryPolicy": "Never" }))
+            .await
     });
     created.buffer_unordered(16).collect::<Vec<_>>().await;
     let mut ids = HashMap::new();
@@ -64,7 +67,8 @@ async fn each_of_many_events_costs_one_get_and_the_writes_of_its_change() {
         latencies.entry(name.clone()).or_insert_with(|| at.duration_since(sent[&name]));
     }
     for index in 0..events {
-        let over = |object: &qos_operator::api::QosSession| object.status.as_ref().is_some_and(|status| status.session_id.is_none());
+        let over =
+            |object: &qos_operator::api::QosSession| object.status.as_ref().is_some_and(|status| status.session_id.is_none());
         stage.until(&format!("camera-{index}"), "released", over).await;
     }
     watching.abort();

@@ -52,8 +52,8 @@ impl Scene {
         let (pem, files) = certificate(folder.path());
         let tls = generation >= Generation::V1_1;
         let mut stage = Stage::that_trusts(prefix, &pem).await;
-        let key = OperatorKey::load(&Api::<Secret>::namespaced(stage.client.clone(), &stage.namespace), "qos-operator-key");
-        let key = key.await.unwrap();
+        let secrets: Api<Secret> = Api::namespaced(stage.client.clone(), &stage.namespace);
+        let key = OperatorKey::load(&secrets, "qos-operator-key").await.unwrap();
         let front = Front::new(key.clone(), stage.clock.clone(), None);
         let settings = receiver::Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
@@ -138,7 +138,10 @@ impl Scene {
     pub(super) async fn notified(&self) -> (&'static str, &'static str) {
         let known = [("Unknown", "Awaited"), ("True", "Received"), ("False", "NoneReceived"), ("False", "HTTPSRequired")];
         let condition = self.condition().await.expect("NotificationsReceived is there");
-        known.into_iter().find(|(status, reason)| (condition.status.as_str(), condition.reason.as_str()) == (*status, *reason)).unwrap()
+        known
+            .into_iter()
+            .find(|(status, reason)| (condition.status.as_str(), condition.reason.as_str()) == (*status, *reason))
+            .unwrap()
     }
 
     /// Waits until `NotificationsReceived` is so.

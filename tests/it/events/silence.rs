@@ -10,10 +10,12 @@ use super::scene::Scene;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn that_no_notification_arrives_is_told_from_evidence_and_polls_are_short_until_one_does() {
     let mut scene = Scene::new("silent", Generation::V0_10, "v0.10").await;
-    scene.provider(json!({
-        "polling": { "requestedPeriodSeconds": 10, "availablePeriodSeconds": 300 },
-        "notifications": { "callbackURL": "http://127.0.0.1:1/notify" },
-    })).await;
+    scene
+        .provider(json!({
+            "polling": { "requestedPeriodSeconds": 10, "availablePeriodSeconds": 300 },
+            "notifications": { "callbackURL": "http://127.0.0.1:1/notify" },
+        }))
+        .await;
     let stage = &scene.stage;
     stage.admin.change(|settings| settings.requested_delay_seconds = 15).await.unwrap();
     for (index, name) in ["camera-1", "camera-2"].iter().enumerate() {
@@ -23,7 +25,11 @@ async fn that_no_notification_arrives_is_told_from_evidence_and_polls_are_short_
     }
     assert_eq!(scene.notified().await, ("Unknown", "Awaited"));
     for name in ["camera-1", "camera-2"] {
-        stage.pass_until(60, 5, name, |object| object.status.as_ref().is_some_and(|s| s.qos_status.as_deref() == Some("AVAILABLE"))).await;
+        stage
+            .pass_until(60, 5, name, |object| {
+                object.status.as_ref().is_some_and(|s| s.qos_status.as_deref() == Some("AVAILABLE"))
+            })
+            .await;
     }
     stage.let_pass(20, 5).await;
     scene.until_notified(("False", "NoneReceived")).await;
@@ -60,7 +66,11 @@ async fn past_the_end_of_its_bearer_a_session_is_polled_more_often() {
     const DAY: i64 = 86_400;
     let scene = Scene::new("bearer", Generation::V1_1, "v1.1").await;
     let stage = &scene.stage;
-    stage.admin.change(|settings| settings.profiles.iter_mut().for_each(|profile| profile.max_duration_seconds = None)).await.unwrap();
+    stage
+        .admin
+        .change(|settings| settings.profiles.iter_mut().for_each(|profile| profile.max_duration_seconds = None))
+        .await
+        .unwrap();
     scene.provider(json!({ "polling": { "requestedPeriodSeconds": 20, "availablePeriodSeconds": 600 } })).await;
     stage.create("camera-12", json!({ "durationSeconds": DAY, "renewalPolicy": "Always" })).await;
     stage.available("camera-12").await;
@@ -76,10 +86,11 @@ async fn past_the_end_of_its_bearer_a_session_is_polled_more_often() {
         let expires = stage.get("camera-12").await.unwrap().status.unwrap().expires_at.unwrap().0;
         let wait = expires.duration_since(stage.clock.now()).as_secs() - 250;
         stage.pass(wait);
-        stage.until("camera-12", "extended", |object| {
-            object.status.as_ref().and_then(|status| status.expires_at.as_ref()).is_some_and(|at| at.0 > expires)
-        })
-        .await;
+        stage
+            .until("camera-12", "extended", |object| {
+                object.status.as_ref().and_then(|status| status.expires_at.as_ref()).is_some_and(|at| at.0 > expires)
+            })
+            .await;
     }
     let after = in_ten_minutes().await;
     assert!((20..=36).contains(&after), "{after} polls in 600 s, one in 20 s");

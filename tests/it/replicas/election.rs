@@ -1,13 +1,12 @@
 //! Who leads, and what becomes of the one that does no longer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qos_operator::simulator::settings::Operation;
 use serde_json::json;
 use tokio::time::sleep;
 
 use super::replica::{Replicas, Times};
-use crate::support::stage::condition;
 
 fn spec(number: u32) -> serde_json::Value {
     json!({ "device": { "phoneNumber": format!("+4477009001{:02}", number % 100) } })
@@ -23,10 +22,12 @@ async fn one_replica_leads_and_at_its_sigterm_the_next_one_leads_at_once() {
     replicas.stage.create("camera-1", spec(1)).await;
     replicas.stage.available("camera-1").await;
 
+    let began = Instant::now();
     first.process.signal("TERM");
     let seconds = replicas.led_by("b").await;
     assert_eq!(first.exit().await, 0);
-    println!("REPORT SIGTERM: {seconds:.1} s until the next leader; a lease is 20 s");
+    let ended = began.elapsed().as_secs_f64();
+    println!("REPORT SIGTERM: {seconds:.1} s until the next leader (a lease is 20 s), {ended:.1} s until the process has ended");
     let spec_of_lease = replicas.lease().await.unwrap().spec.unwrap();
     assert_eq!(spec_of_lease.lease_transitions, Some(1));
     assert!(first.process.log().contains("the lease is given back"), "{}", first.process.log());
@@ -99,13 +100,11 @@ async fn past_its_deadline_a_leader_ends_and_another_one_goes_on_without_a_secon
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_whose_lease_has_less_than_the_send_window_left_sends_nothing() {
-    // The window is most of the lease: 3 s after its last renewal the leader is fenced, 16 s before it gives up.
-    let times = Times { duration: "20s", deadline: "19s", retry: "1s", window: "17s" };
+    // The window is most of the lease: 3 s after its last renewal the leader is fenced, 56 s before it gives up.
+    let times = Times { duration: "60s", deadline: "59s", retry: "1s", window: "57s" };
     let replicas = Replicas::new("fenced", times).await;
     let first = replicas.start("a").await;
     replicas.led_by("a").await;
-    let second = replicas.start("b").await;
-    second.says("qos-operator runs").await;
     replicas.stage.create("camera-1", spec(1)).await;
     replicas.stage.available("camera-1").await;
     first.stall(true);
@@ -116,12 +115,11 @@ async fn a_leader_whose_lease_has_less_than_the_send_window_left_sends_nothing()
         object.metadata.annotations.as_ref().is_some_and(|all| all.contains_key("qos-operator.io/attempt"))
     };
     replicas.stage.until("camera-2", "attempted", attempt).await;
-    replicas.stage.until("camera-2", "told", |object| !condition(object, "Ready").1.is_empty()).await;
+    let not_sent = |object: &qos_operator::api::QosSession| object.status.as_ref().is_some_and(|status| status.attempt.is_some());
+    replicas.stage.until("camera-2", "settled as not sent", not_sent).await;
     let calls = replicas.stage.calls(Operation::Create);
-    assert_eq!(replicas.holder().await.as_deref(), Some("a"), "the machine is too slow for this test");
     assert_eq!(calls, 1, "it sent although it was fenced");
-    assert_eq!(first.exit().await, 1);
-    replicas.led_by("b").await;
+    first.stall(false);
     replicas.stage.available("camera-2").await;
     assert_eq!(replicas.stage.calls(Operation::Create), 2);
     replicas.stage.finish().await;

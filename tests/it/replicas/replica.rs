@@ -186,6 +186,9 @@ impl Replica {
 
 impl Drop for Replica {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("log of {}:\n{}", self.name, self.process.log());
+        }
         // One that was stopped could not be ended otherwise than by this; a folder that stays would hold its log.
         self.process.kill();
         let _ = std::fs::remove_dir_all(&self.folder);

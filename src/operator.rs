@@ -99,7 +99,7 @@ pub async fn load_key(client: &kube::Client, settings: &Settings) -> Result<Oper
 /// Starts the controllers, which report to `vitals` (a clock makes new ones). Where a leader is elected, the lease must be held: the
 /// claim table is built from the first list that is made from now on.
 pub fn start(
-    client: &kube::Client,
+    client: kube::Client,
     operator_key: OperatorKey,
     fence: Fence,
     settings: Settings,

@@ -71,7 +71,7 @@ pub async fn serve(arguments: &RunArguments) -> Result<(), Error> {
         leader = won(campaign.as_ref()) => {
             let fence = campaign.as_ref().map_or(Fence::absent(), Campaign::fence);
             vitals.leading(true);
-            let operator = operator::start(&of_objects, key, fence, settings, vitals.clone());
+            let operator = operator::start(of_objects, key, fence, settings, vitals.clone());
             lead(operator, leader, &front, campaign.as_ref(), &mut signals).await
         }
     };

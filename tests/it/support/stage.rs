@@ -139,7 +139,7 @@ impl Stage {
         // Its own client: one that repeats nothing.
         let client = operator::client(self.cluster.config()).unwrap();
         let key = operator::load_key(&client, &settings).await.unwrap();
-        self.operator = Some(operator::start(&client, key, Fence::absent(), settings, self.clock.clone()));
+        self.operator = Some(operator::start(client, key, Fence::absent(), settings, self.clock.clone()));
     }
 
     /// Ends the operator as a SIGTERM would.

@@ -19,7 +19,7 @@ timed() {
     "$@"
     printf '%s\t%s\n' "$(awk -v from="$from" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f", to - from }')" "$what" >>"$STEPS"
 }
-helm() { HELM=$(tests/chart/tools.sh helm)/helm4; export HELM; }
+helm() { HELM=$(tests/chart/tools.sh render)/helm4; export HELM; }
 
 require_machine
 timed "Kubernetes' programs (minutes the first time)" "$cargo" run --quiet --locked --package control-plane -- build --node >/dev/null

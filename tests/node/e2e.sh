@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source-path=SCRIPTDIR source=needs.sh
 source tests/node/needs.sh
+require_machine
 
 cargo=${CARGO:-cargo}
 target=$("$cargo" metadata --format-version 1 --no-deps --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
@@ -19,12 +20,13 @@ timed() {
     "$@"
     printf '%s\t%s\n' "$(awk -v from="$from" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f", to - from }')" "$what" >>"$STEPS"
 }
-helm() { HELM=$(tests/chart/tools.sh helm)/helm4; export HELM; }
+programs() { "$cargo" run --quiet --locked --package control-plane -- build --node >/dev/null; }
+helm() { HELM=$(tests/chart/tools.sh render)/helm4; export HELM; }
 
-require_machine
-timed "Kubernetes' programs (minutes the first time)" "$cargo" run --quiet --locked --package control-plane -- build --node >/dev/null
-timed "helm" helm
-timed "the image is built" env SBOM=no IMAGE=localhost/qos-operator:e2e image/build.sh
+printf '%s\tthe machine has what a node needs\n' "$SECONDS" >>"$STEPS"
+timed "Kubernetes' programs are built, once per user" programs
+timed "helm is there" helm
+timed "the image is built and packed" env SBOM=no IMAGE=localhost/qos-operator:e2e image/build.sh
 status=0
 printf '\n== a node\n'
 tests/node/node.sh --image "$target/image/qos-operator.tar" -- tests/node/story.sh || status=$?

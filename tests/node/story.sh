@@ -89,7 +89,6 @@ closed() {
 install() {
     helm install "$release" "$chart" --values tests/node/values.yaml --wait --timeout "${patience}s" "$@" >/dev/null || failed "helm install"
     attach
-    kubectl wait qosp/simulator --for=condition=Ready --timeout="${patience}s" >/dev/null
 }
 # session NAME LAST-DIGIT: a session of a device of its own, held until it is deleted.
 session() {
@@ -104,14 +103,11 @@ spec:
 YAML
 }
 operators() { kc get pods --selector=app.kubernetes.io/component=operator -o name "$@"; }
-# The Pod whose name begins the Lease's holder.
+# The Pod that holds the Lease, if it is there.
 leader() {
-    local holder pod
+    local holder
     holder=$(kc get lease "$release" -o jsonpath='{.spec.holderIdentity}')
-    for pod in $(operators); do
-        [[ $holder == "${pod#pod/}"* ]] && { echo "${pod#pod/}"; return; }
-    done
-    return 1
+    [[ -n $holder ]] && operators | sed 's|^pod/||' | grep -x "$holder"
 }
 # Kills every process of a Pod as the kernel would for want of memory: no signal that can be caught, no grace.
 kill_processes_of() {
@@ -149,6 +145,9 @@ kc delete pod any-user --wait=false >/dev/null
 step "helm install --wait, with the simulator"
 install
 kc get pods
+
+step "helm test: qos-operator check in the cluster"
+helm test "$release" --timeout "${patience}s" >/dev/null || failed "helm test"
 
 step "the first session is AVAILABLE"
 kubectl apply -f examples/session.yaml >/dev/null
@@ -214,7 +213,8 @@ is "the provider's effects" "$(effects)" "create=5"
 step "uninstall, Wait: refused while sessions live, and nothing is lost"
 if helm uninstall "$release" --timeout 60s >"$folder/uninstall.log" 2>&1; then failed "helm uninstall went through"; fi
 grep -q camera-12 "$folder/uninstall.log" || failed "it does not name what lives: $(cat "$folder/uninstall.log")"
-tail -n 12 "$folder/uninstall.log"
+# Helm tells the guard's lines as one.
+sed 's/\\n/\n    /g' "$folder/uninstall.log" | tail -n 15
 available camera-12
 is "operator Pods" "$(operators | wc -l)" 2
 is "the provider's effects" "$(effects)" "create=5"
@@ -246,13 +246,13 @@ install --set uninstallGuard.mode=Delete
 helm uninstall "$release" --wait --timeout 60s >/dev/null
 closed 0
 
-step "install again, and uninstall, Orphan: the provider keeps the session, the object can go"
+step "install again, and uninstall, Orphan: the object goes, the provider keeps the session"
 install --set uninstallGuard.mode=Orphan
 session kept 5
 available kept
 helm uninstall "$release" --wait --timeout 60s >/dev/null
 closed 1
-kubectl delete qos kept --timeout=10s >/dev/null
+is "sessions" "$(kubectl get qos -o name)" ""
 
 step "install again, and uninstall, Orphan: with no session"
 install --set uninstallGuard.mode=Orphan

@@ -13,7 +13,11 @@ use super::Serving;
 use crate::support::stage::Stage;
 
 /// Counts are whole numbers.
-#[expect(clippy::cast_precision_loss, reason = "small counts")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::unnecessary_wraps,
+    reason = "small counts, compared with values that may be absent"
+)]
 fn count(calls: u64) -> Option<f64> {
     Some(calls as f64)
 }

@@ -41,7 +41,7 @@ async fn the_operator_needs_every_right_that_the_chart_grants_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let rendered = render_for(&namespace);
     let file = folder.path().join("rights.yaml");
-    std::fs::write(&file, rendered.iter().map(|object| format!("---\n{object}\n")).collect::<String>()).unwrap();
+    std::fs::write(&file, super::stream(&rendered)).unwrap();
     stdout_of(stage.cluster.kubectl().args(["apply", "-f"]).arg(&file));
 
     let (config, kubeconfig) = credentials(&stage).await;
@@ -56,9 +56,8 @@ async fn the_operator_needs_every_right_that_the_chart_grants_and_no_other() {
         live(&stage).await;
         run_guard(config).await;
     });
-    if lived.catch_unwind().await.is_err() {
-        panic!("the operator under the chart's account did not do it:\n{}", operator_process.log());
-    }
+    let lived = lived.catch_unwind().await.is_ok();
+    assert!(lived, "the operator under the chart's account did not do it:\n{}", operator_process.log());
     let log = operator_process.log();
     operator_process.kill();
 

@@ -12,10 +12,10 @@ MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
 CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
-.PHONY: help build demo test check vectors contract conformance model crash failover fuzz generate clean
+.PHONY: help build demo image e2e test lint check vectors contract conformance model crash failover fuzz bench-events chart-test gitops-test generate clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the operator, the simulator and the control plane for tests
 	$(CARGO) build --locked --workspace --bins
@@ -24,9 +24,18 @@ build: ## Build the operator, the simulator and the control plane for tests
 demo: ## Watch the operator work, on a real API server; KEEP=1 leaves everything running
 	@KEEP="$(KEEP)" CARGO="$(CARGO)" examples/demo.sh
 
+image: ## Build the image and its SBOM, without containers; IMAGE=name
+	CARGO="$(CARGO)" image/build.sh
+
+e2e: ## Live through an installation on a real node (Linux, root); HOLD=seconds leaves a failure in place
+	CARGO="$(CARGO)" tests/node/e2e.sh
+
 test: ## Run every test, with a real API server
 	$(CONTROL_PLANE) build
 	$(CARGO) test --locked --workspace
+
+lint: ## Check shell scripts and the Containerfile
+	tests/lint/run.sh
 
 check: ## Check form, lints, generated files and the length of files
 	$(CARGO) fmt --all --check
@@ -64,8 +73,21 @@ failover: ## Kill the leader of two replicas 20 times under load, with the defau
 	$(CONTROL_PLANE) build
 	KILLS=20 $(CARGO) test --locked --test it replicas::load::leaders_that_are_killed -- --nocapture
 
-generate: ## Write crds/ again from the types
+chart-test: ## Check the chart with both helms, its unit tests, alerts, and a real API server; installs its tools
+	$(CONTROL_PLANE) build
+	tests/chart/run.sh
+
+gitops-test: ## Check what Flux and Argo CD make of each state, and the kustomizations
+	tests/gitops/run.sh
+
+generate: ## Write again what is made from the types: crds/, the chart's copy, the table of values, the objects for GitOps
 	UPDATE=1 $(CARGO) test --quiet --locked --test it generated
+	UPDATE=1 $(CARGO) test --quiet --locked --test it -- chart::shape chart::values
+	UPDATE=1 $(CARGO) test --quiet --locked --lib objects_for_gitops
+
+bench-events: ## Send EVENTS=1000 notifications at 200 a second, and print latencies and costs
+	$(CONTROL_PLANE) build
+	EVENTS="$${EVENTS:-1000}" $(CARGO) test --release --locked --test it events::bench -- --nocapture
 
 clean: ## Remove what cargo has built here (the control plane's binaries stay)
 	$(CARGO) clean

@@ -132,7 +132,7 @@ port=${port%%/*}
 quiet create namespace qos-operator
 kc apply -f crds/
 quiet wait crd/qossessions.qos-operator.io crd/qosproviders.qos-operator.io --for=condition=Established --timeout="${patience}s"
-start operator env KUBECONFIG="$operator_config" "$bin/qos-operator" --namespace qos-operator
+start operator env KUBECONFIG="$operator_config" QOS_ADMIN_LISTEN= "$bin/qos-operator" --namespace qos-operator
 shown "sed s/PORT/$port/ examples/demo/provider.yaml | kubectl apply -f -"
 sed "s/PORT/$port/" examples/demo/provider.yaml | "$KUBECTL" apply -f -
 wait_for qosp/telefonica-sandbox condition=Ready
@@ -210,7 +210,23 @@ kc apply -f examples/session-standing.yaml -f examples/session-phone-from-secret
 for name in control-room camera-14 vehicle-7; do available "$name"; done
 kc get qos -o wide
 
-turn "7. All is deleted; the provider's ledger tells whether anything was left, lost or had twice"
+turn "7. A Service asks by annotation, in a namespace that has opted in: a session for each device that it names"
+kc apply -f examples/workloads/namespace.yaml -f examples/workloads/service.yaml
+say "There is no cloud here that gives the Service an address; so we say it in its place."
+kc patch service media -n stadium --subresource=status --type merge -p '{"status":{"loadBalancer":{"ingress":[{"ip":"198.51.100.7"}]}}}'
+sessions_of_workloads() { [[ $("$KUBECTL" get qos -n stadium -o name | wc -l) == "$1" ]]; }
+until_holds "two sessions of the Service" sessions_of_workloads 2
+quiet wait qos --all -n stadium --for=condition=Available --timeout="${patience}s"
+kc get qos -n stadium -o wide
+say "A typo is told where it was made, and what stands stays:"
+kc annotate service media -n stadium qos-operator.io/durration=1h
+told() { "$KUBECTL" events -n stadium --for "$1" | grep -q "$2"; }
+until_holds "the typo is told" told service/media qos-operator.io/durration
+kc events -n stadium --for service/media
+kc delete service media -n stadium
+until_holds "the Service's sessions are released" sessions_of_workloads 0
+
+turn "8. All is deleted; the provider's ledger tells whether anything was left, lost or had twice"
 kc delete qos --all --timeout="${patience}s"
 kc get qos
 ledger=$(curl -fsS "$admin/ledger?format=line")

@@ -4,9 +4,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use k8s_openapi::jiff::SignedDuration;
 use url::Url;
 
+use crate::admin::AdminArguments;
 use crate::leader::LeaderArguments;
 use crate::notify::NotifyArguments;
 use crate::session::facts::Margins;
+use crate::uninstall::GuardArguments;
+use crate::workload::args::WorkloadArguments;
 
 /// Keeps CAMARA Quality-on-Demand sessions as QosSession objects declare them.
 #[derive(Debug, Parser)]
@@ -25,6 +28,10 @@ pub struct Arguments {
 pub enum Command {
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
+    /// Look whether the operator could do its work here, and print a line for each thing that it needs; fails if one is missing.
+    Check(Box<RunArguments>),
+    /// See that no session is left behind before the operator is uninstalled (the chart runs it).
+    UninstallGuard(GuardArguments),
 }
 
 /// How to run.
@@ -58,9 +65,15 @@ pub struct RunArguments {
     /// See [`LeaderArguments`].
     #[command(flatten)]
     pub leader: LeaderArguments,
+    /// See [`WorkloadArguments`].
+    #[command(flatten)]
+    pub workloads: WorkloadArguments,
     /// See [`MarginArguments`].
     #[command(flatten)]
     pub margins: MarginArguments,
+    /// See [`AdminArguments`].
+    #[command(flatten)]
+    pub admin: AdminArguments,
     /// Least severe log lines to print; a filter such as `info,qos_operator=debug` is understood too. Below info only the
     /// operator's own lines are printed: those of its libraries may hold personal data.
     #[arg(long, env = "QOS_LOG_LEVEL", default_value = "info")]

@@ -1,4 +1,4 @@
-//! Puts the parts together: key, providers, sessions.
+//! Puts the parts together: key, providers, sessions, workloads.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::args::RunArguments;
-use crate::clock::Clock;
 use crate::leader::Fence;
+use crate::metrics;
 use crate::provider::{self, Providers};
 use crate::session::claims::Claims;
 use crate::session::context::Context;
@@ -26,6 +26,8 @@ use crate::session::memory::Memories;
 use crate::session::timers::Timers;
 use crate::session::turns::Turns;
 use crate::session::{self, write};
+use crate::vitals::Vitals;
+use crate::workload;
 
 /// How the operator is to run.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct Settings {
     pub callback: Option<Url>,
     /// See [`Margins`].
     pub margins: Margins,
+    /// How workloads are served; none: they are not.
+    pub workloads: Option<workload::Settings>,
 }
 
 impl From<&RunArguments> for Settings {
@@ -59,6 +63,7 @@ impl From<&RunArguments> for Settings {
             profile_refresh: arguments.profile_refresh,
             callback: arguments.callback_url.clone(),
             margins: arguments.margins.into(),
+            workloads: arguments.workloads.settings(),
         }
     }
 }
@@ -67,6 +72,8 @@ impl From<&RunArguments> for Settings {
 pub struct Operator {
     /// What its passes share.
     pub context: Arc<Context>,
+    /// How many workloads ask.
+    pub workloads: workload::Counts,
     parts: JoinSet<()>,
     shutdown: CancellationToken,
 }
@@ -89,15 +96,24 @@ pub async fn load_key(client: &kube::Client, settings: &Settings) -> Result<Oper
     OperatorKey::load(&secrets, &settings.key_secret).await
 }
 
-/// Starts the controllers. Where a leader is elected, the lease must be held: the claim table is built from the first list that is
-/// made from now on.
-pub fn start(client: kube::Client, operator_key: OperatorKey, fence: Fence, settings: Settings, clock: Clock) -> Operator {
+/// Starts the controllers, which report to `vitals` (a clock makes new ones). Where a leader is elected, the lease must be held: the
+/// claim table is built from the first list that is made from now on.
+pub fn start(
+    client: kube::Client,
+    operator_key: OperatorKey,
+    fence: Fence,
+    settings: Settings,
+    vitals: impl Into<Vitals>,
+) -> Operator {
+    let vitals = vitals.into();
+    vitals.health.key_loaded();
+    let (client, clock) = (metrics::counted(client, &vitals), vitals.clock.clone());
     let providers = Providers::new(clock.clone());
     let (wakes, woken) = mpsc::unbounded_channel();
     let reporter = Reporter { controller: write::MANAGER.to_owned(), instance: None };
     let context = Arc::new(Context {
         client: client.clone(),
-        clock: clock.clone(),
+        clock,
         operator_key,
         providers: providers.clone(),
         claims: Claims::default(),
@@ -107,23 +123,30 @@ pub fn start(client: kube::Client, operator_key: OperatorKey, fence: Fence, sett
         inbox: Inbox::default(),
         margins: settings.margins,
         fence,
+        vitals: vitals.clone(),
         tasks: TaskTracker::new(),
         recorder: Recorder::new(client.clone(), reporter),
         by_provider: Mutex::default(),
         wakes,
         undecodable: Mutex::default(),
     });
+    vitals.metrics.watch(&context);
     let shutdown = CancellationToken::new();
     let mut parts = JoinSet::new();
     let provider_settings = provider::Settings {
         selector: settings.sessions.selector.clone(),
         profile_refresh: settings.profile_refresh,
         callback: settings.callback,
-        ..provider::Settings::new(settings.namespace, clock)
+        ..provider::Settings::new(settings.namespace, vitals)
     };
     parts.spawn(provider::run(client, provider_settings, providers, shutdown.clone()));
+    let counts = workload::Counts::default();
+    if let Some(workloads) = settings.workloads {
+        let (context, sessions) = (Arc::clone(&context), settings.sessions.clone());
+        parts.spawn(workload::run(context, workloads, sessions, counts.clone(), shutdown.clone()));
+    }
     parts.spawn(session::run(Arc::clone(&context), settings.sessions, woken, shutdown.clone()));
-    Operator { context, parts, shutdown }
+    Operator { context, workloads: counts, parts, shutdown }
 }
 
 impl Operator {

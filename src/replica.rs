@@ -7,6 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::Admin;
 use crate::args::RunArguments;
 use crate::clock::Clock;
 use crate::leader::{self, Campaign, Fence, Leader, Loss, Pace};
@@ -14,6 +15,8 @@ use crate::notify::front::{Deliver, Front, listener};
 use crate::notify::receiver::{self, Receiver};
 use crate::operator::{self, Operator, Settings};
 use crate::run::Error;
+use crate::vitals::Vitals;
+use crate::{check, metrics};
 
 /// How long a replica that leaves waits for another one to take the notifications that it still has.
 const HAND_OVER: Duration = Duration::from_secs(3);
@@ -27,11 +30,25 @@ pub async fn serve(arguments: &RunArguments) -> Result<(), Error> {
     // Lease traffic has connections of its own: it must not wait behind other calls.
     let (of_objects, of_lease) = (client(&config)?, client(&config)?);
     let (settings, clock) = (Settings::from(arguments), Clock::system());
+    let vitals = Vitals::new(clock.clone());
+    let _admin = admin(arguments, &of_objects, &vitals).await?;
+    tokio::select! {
+        served = check::at_start(&of_objects) => served?,
+        () = signals.received() => return Ok(()),
+    }
     let key = operator::load_key(&of_objects, &settings).await?;
+
+    vitals.health.key_loaded();
+    if pace.is_some() {
+        vitals.leading(false);
+    }
 
     let front = Front::new(key.clone(), clock.clone(), pace.map(|pace| pace.lease_duration));
     let receiving = CancellationToken::new();
     let receiver = receive(arguments, &front, &receiving).await?;
+    if let Some(receiver) = &receiver {
+        vitals.metrics.watch_receiver(receiver.counters());
+    }
     let address = hand_over_address(arguments, pace, &front, &receiving).await?;
     let campaign = pace.map(|pace| {
         let settings = leader::Settings {
@@ -41,7 +58,7 @@ pub async fn serve(arguments: &RunArguments) -> Result<(), Error> {
             address,
             pace,
         };
-        Campaign::start(of_lease, settings, clock.clone())
+        Campaign::start(metrics::counted(of_lease, &vitals), settings, clock.clone())
     });
     tokio::spawn(front.clone().run());
     if let Some(campaign) = &campaign {
@@ -53,10 +70,12 @@ pub async fn serve(arguments: &RunArguments) -> Result<(), Error> {
         () = signals.received() => Ok(()),
         leader = won(campaign.as_ref()) => {
             let fence = campaign.as_ref().map_or(Fence::absent(), Campaign::fence);
-            let operator = operator::start(of_objects, key, fence, settings, clock);
+            vitals.leading(true);
+            let operator = operator::start(of_objects, key, fence, settings, vitals.clone());
             lead(operator, leader, &front, campaign.as_ref(), &mut signals).await
         }
     };
+    vitals.health.ending();
 
     // The lease is given back when nothing of this replica acts any more, and notifications are received until then.
     if let Some(campaign) = &campaign {
@@ -89,9 +108,24 @@ async fn lead(
         loss = lost(campaign) => Err(Error::Lost(loss)),
     };
     tracing::info!("ending: what is under way is recorded first");
+    operator.context.vitals.health.ending();
     front.stand_down();
     operator.stop().await;
     result
+}
+
+/// A client of the cluster that this process is in, or that the kubeconfig names.
+pub(crate) async fn client() -> Result<kube::Client, Error> {
+    operator::client(config().await?).map_err(|error| Error::Client(Box::new(error)))
+}
+
+/// Metrics and health, where they are asked for: served from the start on, whoever leads.
+async fn admin(arguments: &RunArguments, client: &kube::Client, vitals: &Vitals) -> Result<Option<Admin>, Error> {
+    let Some(listen) = arguments.admin.listen.0 else { return Ok(None) };
+    let admin = Admin::start(listen, vitals.clone()).await;
+    let admin = admin.map_err(|source| Error::Listen { flag: "--admin-listen", source })?;
+    tracing::info!(address = %admin.address(), "metrics and health are served");
+    Ok(Some(admin.asking(metrics::counted(client.clone(), vitals))))
 }
 
 async fn config() -> Result<kube::Config, Error> {

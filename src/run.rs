@@ -12,7 +12,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::args::{Arguments, Command, LogFormat, RunArguments};
 use crate::leader::{Loss, PaceError};
-use crate::{crds, replica};
+use crate::{check, crds, replica, uninstall};
 
 /// Why the process ends with a failure.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +29,15 @@ pub enum Error {
     /// The log filter is wrong.
     #[error("--log-level: write off, error, warn, info, debug, trace or a filter such as info,qos_operator=debug")]
     LogLevel(#[source] ParseError),
+    /// See [`check::NotServed`].
+    #[error(transparent)]
+    NotServed(#[from] check::NotServed),
     /// Signals, standard output.
     #[error("the system refused")]
     System(#[from] std::io::Error),
+    /// See [`uninstall::Error`].
+    #[error(transparent)]
+    Uninstall(#[from] uninstall::Error),
     /// The times of the lease do not fit together.
     #[error(transparent)]
     Pace(#[from] PaceError),
@@ -56,6 +62,14 @@ pub enum Error {
 pub async fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Some(Command::Crds) => crds::print(&mut std::io::stdout().lock()).map_err(Error::from),
+        Some(Command::UninstallGuard(guard)) => match replica::client().await {
+            Ok(client) => uninstall::run(&client, &guard).await.map_err(Error::from),
+            Err(error) => Err(error),
+        },
+        Some(Command::Check(arguments)) => match replica::client().await {
+            Ok(client) => return check::run(&client, &arguments).await,
+            Err(error) => Err(error),
+        },
         None => serve(&arguments.run).await,
     };
     match result {
@@ -83,7 +97,9 @@ fn logs(arguments: &RunArguments) -> Result<(), Error> {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match arguments.log_format {
         LogFormat::Text => tracing_subscriber::registry().with(lines.with_ansi(false).with_filter(filter)).init(),
-        LogFormat::Json => tracing_subscriber::registry().with(lines.json().flatten_event(true).with_filter(filter)).init(),
+        LogFormat::Json => tracing_subscriber::registry()
+            .with(lines.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter))
+            .init(),
     }
     Ok(())
 }

@@ -62,6 +62,7 @@ impl Shared {
             let polled = self
                 .ask(
                     None,
+                    Asked::Poll,
                     |client, now| client.poll(token_url, consent.auth_req_id.expose(), now),
                     |answer| token(Asked::Poll, answer),
                 )

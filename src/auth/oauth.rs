@@ -17,6 +17,7 @@ use super::subject::Subject;
 use super::transport::Transport;
 use super::wire::{self, Asked, Granted, Request, TokenFault, TokenFaultClass, Unsigned};
 use crate::clock::Clock;
+use crate::metrics::OfProvider;
 use crate::qod::Legs;
 use crate::qod::{AccessToken, Answer, Operation};
 
@@ -46,6 +47,7 @@ pub(super) struct Shared {
     stop: CancellationToken,
     pub(super) clock: Clock,
     pub(super) cache: Mutex<Cache>,
+    counts: Arc<OfProvider>,
 }
 
 /// Why a request brought nothing.
@@ -81,6 +83,7 @@ impl OAuth {
             permits: Semaphore::new(MOST_AT_ONCE),
             stop: stop.clone(),
             clock: settings.clock,
+            counts: settings.counts,
         };
         Ok(Self { shared: Arc::new(shared), _stop: stop.drop_guard() })
     }
@@ -170,18 +173,18 @@ impl Shared {
                     return Ok(Ok(granted));
                 }
                 let build = |client: &wire::Client, now| client.authorize(authorize_url, subject, scope, now);
-                let authorised = self.ask(Some(errand), build, wire::authorised).await?;
+                let authorised = self.ask(Some(errand), Asked::Authorize, build, wire::authorised).await?;
                 Ok(Err(Consent::new(authorised, self.clock.now())))
             }
             (Grant::JwtBearer { token_url }, Some(subject)) => {
                 let build = |client: &wire::Client, now| client.jwt_bearer(token_url, subject, scope, now);
-                let granted = self.ask(Some(errand), build, |answer| wire::token(Asked::JwtBearer, answer)).await?;
+                let granted = self.ask_token(errand, Asked::JwtBearer, build).await?;
                 Ok(Ok(Granted { refresh_token: None, ..granted }))
             }
             (Grant::Ciba { .. } | Grant::JwtBearer { .. }, None) => Err(Fetched::NotSent(NoToken::NoSubject { remedy: NO_NAME })),
             (Grant::ClientCredentials { token_url }, _) => {
                 let build = |client: &wire::Client, now| client.client_credentials(token_url, scope, now);
-                let granted = self.ask(Some(errand), build, |answer| wire::token(Asked::ClientCredentials, answer)).await?;
+                let granted = self.ask_token(errand, Asked::ClientCredentials, build).await?;
                 Ok(Ok(Granted { refresh_token: None, ..granted }))
             }
         }
@@ -192,7 +195,7 @@ impl Shared {
     async fn refreshed(&self, errand: &Errand, token_url: &Url) -> Result<Option<Granted>, Fetched> {
         let Some(refresh_token) = &errand.refresh_token else { return Ok(None) };
         let build = |client: &wire::Client, now| client.refresh(token_url, refresh_token.expose(), now);
-        match self.ask(Some(errand), build, |answer| wire::token(Asked::Refresh, answer)).await {
+        match self.ask_token(errand, Asked::Refresh, build).await {
             Ok(granted) => Ok(Some(granted)),
             Err(Unmet::Fault(TokenFault {
                 class: TokenFaultClass::Refused(Refusal::Invalid | Refusal::Scope | Refusal::Device) | TokenFaultClass::Denied,
@@ -209,11 +212,21 @@ impl Shared {
         }
     }
 
+    async fn ask_token(
+        &self,
+        errand: &Errand,
+        asked: Asked,
+        build: impl FnOnce(&wire::Client, Timestamp) -> Result<Request, Unsigned>,
+    ) -> Result<Granted, Unmet> {
+        self.ask(Some(errand), asked, build, |answer| wire::token(asked, answer)).await
+    }
+
     /// Sends one request when its turn has come, and reads the answer. An errand whose turn comes after another one was told to wait
     /// sends nothing; a poll has no errand.
     pub(super) async fn ask<T>(
         &self,
         errand: Option<&Errand>,
+        asked: Asked,
         build: impl FnOnce(&wire::Client, Timestamp) -> Result<Request, Unsigned>,
         read: impl FnOnce(&Answer<'_>) -> Result<T, TokenFault>,
     ) -> Result<T, Unmet> {
@@ -224,7 +237,11 @@ impl Shared {
             return Err(Unmet::NotSent(answer));
         }
         let request = build(&self.client, now).map_err(|Unsigned| fault(TokenFaultClass::Refused(Refusal::Credentials)))?;
-        let received = self.transport.send(request).await.ok_or_else(|| fault(TokenFaultClass::Unavailable))?;
-        read(&received.answer()).map_err(Unmet::Fault)
+        let answer = match self.transport.send(request).await {
+            Some(received) => read(&received.answer()),
+            None => Err(TokenFault::new(TokenFaultClass::Unavailable)),
+        };
+        self.counts.token_request(asked, answer.as_ref().err().map(|fault| fault.class));
+        answer.map_err(Unmet::Fault)
     }
 }

@@ -1,12 +1,14 @@
 //! What is needed to get tokens from a provider.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
 use crate::clock::Clock;
 use crate::http::{ClientCertificate, ClientError};
+use crate::metrics::OfProvider;
 use crate::private::Private;
 use crate::qod::Operation;
 
@@ -31,6 +33,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// The time, for lifetimes, pauses and assertions.
     pub clock: Clock,
+    /// Where the requests are counted.
+    pub counts: Arc<OfProvider>,
 }
 
 /// The ways to a token.
@@ -131,6 +135,7 @@ impl Settings {
             client_certificate: None,
             request_timeout: Duration::from_secs(30),
             clock: Clock::system(),
+            counts: Arc::default(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! How the API of one provider is called: with a token for whom it is about, at the pace that the provider allows, and with one
 //! new token where the first was refused.
 
+use std::sync::Arc;
+
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
@@ -8,6 +10,7 @@ use super::limits::{Limits, Permit};
 use super::snapshot::Provider;
 use crate::auth::{self, NoToken, Subject, Tokens};
 use crate::clock::Clock;
+use crate::metrics::OfProvider;
 use crate::qod::{AccessToken, Client, Fault, FaultClass, Field, Generation, Operation, QosStatus, Reason, SessionInfo};
 
 /// A client and where its tokens come from. Made anew where the spec or a Secret changes.
@@ -17,6 +20,8 @@ pub struct Access {
     pub client: Client,
     /// The tokens.
     pub tokens: Tokens,
+    /// Where its calls are counted.
+    pub counts: Arc<OfProvider>,
 }
 
 impl Access {
@@ -62,14 +67,14 @@ impl Access {
         ask: impl Fn(Client, AccessToken) -> F,
     ) -> Result<T, Fault> {
         let Ticket { subject, operation, token, _permit } = ticket;
-        let answer = ask(self.client.clone(), token.clone()).await;
+        let answer = self.counted(operation, clock, ask(self.client.clone(), token.clone())).await;
         if !refuses_credentials(&answer) {
             return answer;
         }
         self.tokens.refused(subject.as_ref(), operation, &token);
         match self.tokens.get(subject.as_ref(), operation).await {
             Ok(fresh) if fresh != token && may_repeat() => {
-                let answer = ask(self.client.clone(), fresh.clone()).await;
+                let answer = self.counted(operation, clock, ask(self.client.clone(), fresh.clone())).await;
                 if refuses_credentials(&answer) {
                     self.tokens.refused(subject.as_ref(), operation, &fresh);
                 }
@@ -78,6 +83,18 @@ impl Access {
             Ok(_) => answer,
             Err(none) => Err(no_token(none, clock.now())),
         }
+    }
+
+    async fn counted<T>(
+        &self,
+        operation: Operation,
+        clock: &Clock,
+        call: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let counted = self.counts.call(operation, clock);
+        let answer = call.await;
+        counted.ended(&answer);
+        answer
     }
 }
 

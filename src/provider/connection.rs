@@ -1,6 +1,7 @@
 //! From a spec and its Secrets to a client and a token. Nothing is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Secret;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -11,6 +12,7 @@ use super::readiness::Finding;
 use super::secrets::Secrets;
 use crate::api::{CallbackField, PortsForm, ProviderApi, ProviderAuth, QosProviderSpec};
 use crate::clock::Clock;
+use crate::metrics::OfProvider;
 use crate::private::Private;
 use crate::qod::{self, Client, Generation, SettingsError};
 
@@ -43,9 +45,15 @@ impl Basis {
     }
 
     /// A client and its tokens, or why there are none.
-    pub(super) fn connect(&self, spec: &QosProviderSpec, namespace: &str, clock: &Clock) -> Result<Access, Finding> {
-        let tokens = login::tokens(spec, namespace, &self.secrets, clock)?;
-        Ok(Access { client: client(spec, namespace, &self.secrets, clock)?, tokens })
+    pub(super) fn connect(
+        &self,
+        spec: &QosProviderSpec,
+        namespace: &str,
+        clock: &Clock,
+        counts: &Arc<OfProvider>,
+    ) -> Result<Access, Finding> {
+        let tokens = login::tokens(spec, namespace, &self.secrets, clock, counts)?;
+        Ok(Access { client: client(spec, namespace, &self.secrets, clock)?, tokens, counts: Arc::clone(counts) })
     }
 }
 
@@ -143,7 +151,7 @@ pub(super) mod tests {
     }
 
     fn connect(spec: &QosProviderSpec, secrets: &BTreeMap<String, Secret>) -> Result<Access, Finding> {
-        Basis::new(spec, secrets).connect(spec, "qos-system", &Clock::system())
+        Basis::new(spec, secrets).connect(spec, "qos-system", &Clock::system(), &Arc::default())
     }
 
     fn token(value: &[u8]) -> Result<String, Finding> {

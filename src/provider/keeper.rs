@@ -14,6 +14,7 @@ use super::Context;
 use super::object::Notice;
 use super::upkeep::Upkeep;
 use super::watch::Change;
+use crate::admin::Part;
 use crate::api::{QosProvider, Reason};
 
 /// Keeps the tasks of the providers.
@@ -116,6 +117,7 @@ impl Keeper {
     fn forget(&mut self, name: &str) {
         if let Some(task) = self.tasks.remove(name) {
             self.context.providers.remove(name, &task.uid);
+            self.context.settings.vitals.metrics.forget_provider(name);
         }
     }
 
@@ -140,6 +142,7 @@ impl Keeper {
         if providers && secrets && namespaces && !told {
             self.listed.told = true;
             self.context.providers.set_loaded();
+            self.context.settings.vitals.health.listed(Part::Providers);
         }
     }
 }

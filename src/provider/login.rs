@@ -1,6 +1,7 @@
 //! From a spec and its Secrets to a source of tokens. Nothing is sent.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -14,6 +15,7 @@ use crate::api::{ClientAuthentication, OperationScopes, QosProviderSpec, SecretN
 use crate::auth::{self, Grant, PrivateKey, SettingsError, SigningAlgorithm, Tokens};
 use crate::clock::Clock;
 use crate::http::ClientError;
+use crate::metrics::OfProvider;
 use crate::private::Private;
 use crate::qod::{AccessToken, Operation};
 
@@ -34,6 +36,7 @@ pub(super) fn tokens(
     namespace: &str,
     secrets: &BTreeMap<String, Secret>,
     clock: &Clock,
+    counts: &Arc<OfProvider>,
 ) -> Result<Tokens, Finding> {
     let secrets = Secrets::new(namespace, secrets);
     if let Some(fixed) = &spec.auth.static_token {
@@ -54,6 +57,7 @@ pub(super) fn tokens(
     settings.client_certificate = secrets.client_certificate(spec.api.client_certificate_secret_ref.as_ref())?;
     settings.request_timeout = request_timeout(spec);
     settings.clock = clock.clone();
+    settings.counts = Arc::clone(counts);
     Tokens::new(settings).map_err(|error| match error {
         SettingsError::PrivateKey => secret.unusable(
             "private-key",

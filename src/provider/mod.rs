@@ -51,6 +51,7 @@ pub use snapshot::{ProfileAnswer, Provider};
 
 use crate::api::{QosProvider, QosProviderSpec};
 use crate::clock::Clock;
+use crate::vitals::Vitals;
 
 /// What the provider controller needs to know.
 #[derive(Clone, Debug)]
@@ -63,18 +64,22 @@ pub struct Settings {
     pub clock: Clock,
     /// How often a provider that is Ready is asked again whether it is, and what it offers.
     pub profile_refresh: SignedDuration,
+    /// What it reports to.
+    pub vitals: Vitals,
     /// Where providers that name no callback URL of their own send notifications; none: they are asked only.
     pub callback: Option<Url>,
 }
 
 impl Settings {
     /// The usual settings: all providers, asked again every 10 minutes.
-    pub fn new(namespace: impl Into<String>, clock: Clock) -> Self {
+    pub fn new(namespace: impl Into<String>, vitals: impl Into<Vitals>) -> Self {
+        let vitals = vitals.into();
         Self {
             namespace: namespace.into(),
             selector: None,
-            clock,
+            clock: vitals.clock.clone(),
             profile_refresh: SignedDuration::from_mins(10),
+            vitals,
             callback: None,
         }
     }

@@ -86,6 +86,11 @@ impl Providers {
         self.0.state.lock().providers.values().find(|provider| provider.uid == uid).cloned()
     }
 
+    /// All that there are, by name.
+    pub fn all(&self) -> Vec<Arc<Provider>> {
+        self.0.state.lock().providers.values().cloned().collect()
+    }
+
     /// Name of the provider for sessions that name none. Of several that are annotated the newest wins, as with StorageClass.
     pub fn default_name(&self) -> Option<String> {
         let state = self.0.state.lock();

@@ -84,6 +84,12 @@ impl Provider {
         self.file.usage.lock().over(&self.name, budget, holds_already, self.clock.now())
     }
 
+    /// What of it is used: sessions that live or may live there, and seconds granted on this UTC day.
+    pub fn used(&self) -> (usize, i64) {
+        let usage = self.file.usage.lock();
+        (usage.holders.len(), usage.seconds(self.clock.now()))
+    }
+
     /// Where creates have their notifications sent; none: sessions are asked after only.
     pub fn callback_url(&self) -> Option<Url> {
         self.file.callbacks.lock().url().filter(|_| self.notifies()).cloned()

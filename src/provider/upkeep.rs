@@ -29,9 +29,11 @@ use crate::api::{
     ConditionType, EventReason, IS_DEFAULT_PROVIDER_ANNOTATION, PAUSED_ANNOTATION, QosProvider, RECONCILE_REQUESTED_AT_ANNOTATION,
 };
 use crate::clock::later;
+use crate::metrics::OfProvider;
 use crate::qod::{FaultClass, QosProfile};
 
 /// Everything that is known of one provider between two passes.
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(super) struct Upkeep {
     context: Arc<Context>,
     objects: watch::Receiver<QosProvider>,
@@ -39,6 +41,7 @@ pub(super) struct Upkeep {
     file: Arc<File>,
     gate: Arc<Gate>,
     limits: Arc<Limits>,
+    counts: Arc<OfProvider>,
     /// What the last probe rests on; another one asks for a new probe.
     basis: Option<Basis>,
     access: Option<Arc<Access>>,
@@ -74,6 +77,7 @@ impl Upkeep {
             name: object.name_any(),
             gate: Arc::new(Gate::new(file.wake.clone())),
             limits: Arc::new(Limits::new(object.spec.limits.clone(), clock.clone())),
+            counts: context.settings.vitals.metrics.provider(&object.name_any()),
             basis: None,
             access: None,
             probing: None,
@@ -212,7 +216,7 @@ impl Upkeep {
             return false;
         }
         let moved = self.basis.as_ref().is_some_and(|before| !before.same_api(&basis));
-        let made = basis.connect(&spec, &self.context.settings.namespace, self.context.providers.clock());
+        let made = basis.connect(&spec, &self.context.settings.namespace, self.context.providers.clock(), &self.counts);
         if self.basis.replace(basis).is_some() {
             self.gate.credentials_changed();
             *self.file.learned.lock() = Learned::default();

@@ -93,9 +93,23 @@ impl Claims {
         Ok(woken.unwrap_or_default())
     }
 
+    /// Whether another object wants what `object` holds or wants.
+    pub fn is_awaited(&self, object: &Object) -> bool {
+        let table = self.0.lock();
+        let Some(claim) = table.claims.get(object) else { return false };
+        table.others(object, &claim.flow).any(|(_, other)| other.stance == Stance::Wants)
+    }
+
     /// How many objects are in the table.
     pub fn len(&self) -> usize {
         self.0.lock().claims.len()
+    }
+
+    /// How many objects hold, want, and rest.
+    pub fn stances(&self) -> [usize; 3] {
+        let table = self.0.lock();
+        let count = |stance| table.claims.values().filter(|claim| claim.stance == stance).count();
+        [count(Stance::Holds), count(Stance::Wants), count(Stance::Rests)]
     }
 
     /// Whether the table is empty.
@@ -209,6 +223,17 @@ mod tests {
         assert_eq!(claims.set(&object("old"), Some(claim(10, Stance::Holds))), vec![]);
         assert_eq!(claims.set(&object("old"), None), vec![object("young")]);
         assert!(claims.take(&object("young"), at(20), &flow("+447700900112")).is_ok());
+    }
+
+    #[test]
+    fn a_holder_is_awaited_by_those_who_want_its_flow_only() {
+        let claims = Claims::default();
+        claims.take(&object("old"), at(10), &flow("+447700900112")).unwrap();
+        claims.set(&object("elsewhere"), Some(Claim { flow: flow("+447700900113"), ..claim(20, Stance::Wants) }));
+        claims.set(&object("suspended"), Some(claim(20, Stance::Rests)));
+        assert!(!claims.is_awaited(&object("old")) && !claims.is_awaited(&object("nobody")));
+        claims.set(&object("young"), Some(claim(20, Stance::Wants)));
+        assert!(claims.is_awaited(&object("old")));
     }
 
     #[test]

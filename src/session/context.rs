@@ -26,6 +26,7 @@ use crate::api::QosSession;
 use crate::clock::Clock;
 use crate::leader::Fence;
 use crate::provider::Providers;
+use crate::vitals::Vitals;
 
 /// How long a call to the API server that is no watch may take.
 pub const API_TIMEOUT: Duration = Duration::from_secs(15);
@@ -54,6 +55,8 @@ pub struct Context {
     pub margins: Margins,
     /// What stops a leader that was deposed.
     pub fence: Fence,
+    /// What it reports to.
+    pub vitals: Vitals,
     /// What shutdown waits for.
     pub tasks: TaskTracker,
     /// Writes Events.

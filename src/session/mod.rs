@@ -49,7 +49,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::claims::{Claim, Object};
-use self::context::Context;
+pub use self::context::Context;
 use self::decide::{Barred, Decision, HeldBack, Row, Step};
 use self::desired::Desired;
 use self::facts::Bar;
@@ -59,6 +59,7 @@ use self::turns::Urgency;
 use self::write::WriteError;
 use crate::api::QosSession;
 use crate::clock::later;
+use crate::metrics::PassResult;
 use crate::qod::FaultClass;
 
 /// How long shutdown waits for passes to end, and then for creates whose answer is not recorded yet: together longer than a
@@ -87,6 +88,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     let (store, objects, listed) = watch::objects(&context, &settings);
+    context.vitals.metrics.watch_sessions(store.clone());
     let timers = tokio::spawn({
         let context = Arc::clone(&context);
         async move {
@@ -146,6 +148,7 @@ pub async fn run(
 async fn reconcile(watched: Arc<QosSession>, context: Arc<Context>) -> Result<Action, Error> {
     let key = context.key_of(&watched);
     let _turn = context.turns.take(urgency(&context, &watched)).await;
+    let counted = context.vitals.metrics.pass();
     let object = context.memories.newest(&key.uid, QosSession::clone(&watched));
     drop(watched);
     let object = if context.undecodable.lock().contains(&key.uid) {
@@ -157,6 +160,7 @@ async fn reconcile(watched: Arc<QosSession>, context: Arc<Context>) -> Result<Ac
         object
     };
     let result = pass(&context, object).await;
+    counted.ended(PassResult::of(&result));
     match result {
         Ok(()) => {}
         Err(WriteError::Gone) => context.vanished(&key),
@@ -190,6 +194,7 @@ async fn pass(context: &Arc<Context>, object: QosSession) -> Result<(), WriteErr
     let observation = Arc::new(observe::observe(context, &object, &desired).await);
     let decision = decide::decide(&observation.goal, &observation.past, &observation.observed, observation.now);
     tracing::debug!(namespace = %observation.key.namespace, name = %observation.key.name, row = ?decision.row, "decided");
+    context.vitals.metrics.decided(decision.row);
     tell_others(context, &object, &observation, &decision);
 
     let acted = act::act(context, object, &observation, &decision).await?;

@@ -45,6 +45,13 @@ impl Timers {
         self.due.lock().by_object.get(object).copied()
     }
 
+    /// How many timers are set, how many of them are due at `now`, and since when the first one is.
+    pub fn load(&self, now: Timestamp) -> (usize, usize, Option<Timestamp>) {
+        let due = self.due.lock();
+        let first = due.in_order.first().map(|(at, _)| *at).filter(|at| *at <= now);
+        (due.by_object.len(), due.in_order.iter().take_while(|(at, _)| *at <= now).count(), first)
+    }
+
     /// Waits for the next timer that is due, takes it off and returns its object.
     pub async fn next(&self, clock: &Clock) -> Object {
         loop {
@@ -86,7 +93,9 @@ mod tests {
         timers.set(&object("past"), Some(later(clock.now(), -hour)));
         timers.set(&object("moved"), Some(later(clock.now(), -hour)));
         timers.set(&object("moved"), Some(later(clock.now(), hour + hour)));
+        assert_eq!((timers.load(clock.now()).0, timers.load(clock.now()).1), (3, 1));
         assert_eq!(timers.next(&clock).await, object("past"));
+        assert_eq!(timers.load(clock.now()), (2, 0, None));
         let waiting = tokio::spawn({
             let (clock, timers) = (clock.clone(), Arc::clone(&timers));
             async move { [timers.next(&clock).await, timers.next(&clock).await] }

@@ -25,6 +25,7 @@ pub struct Turns(Arc<Mutex<Queue>>);
 
 #[derive(Debug)]
 struct Queue {
+    count: usize,
     free: usize,
     arrivals: u64,
     waiting: BTreeMap<(Urgency, u64), oneshot::Sender<Turn>>,
@@ -37,7 +38,8 @@ pub struct Turn(Option<Turns>);
 impl Turns {
     /// `count` turns at a time, at least one.
     pub fn new(count: usize) -> Self {
-        Self(Arc::new(Mutex::new(Queue { free: count.max(1), arrivals: 0, waiting: BTreeMap::new() })))
+        let count = count.max(1);
+        Self(Arc::new(Mutex::new(Queue { count, free: count, arrivals: 0, waiting: BTreeMap::new() })))
     }
 
     /// Waits for a turn.
@@ -56,6 +58,16 @@ impl Turns {
         };
         // The sender is dropped only with the queue, which `self` keeps.
         waits.await.unwrap_or(Turn(None))
+    }
+
+    /// How many passes have their turn, and how many wait for one, by urgency.
+    pub fn load(&self) -> (usize, BTreeMap<Urgency, usize>) {
+        let queue = self.0.lock();
+        let mut waiting = BTreeMap::new();
+        for (urgency, _) in queue.waiting.keys() {
+            *waiting.entry(*urgency).or_default() += 1;
+        }
+        (queue.count - queue.free, waiting)
     }
 
     fn give_back(&self) {
@@ -122,6 +134,7 @@ mod tests {
             async move { turns.take(Urgency::Deletion).await }
         });
         tokio::task::yield_now().await;
+        assert_eq!(turns.load(), (1, BTreeMap::from([(Urgency::Deletion, 1)])));
         gone.abort();
         let _ = gone.await;
         drop(first);

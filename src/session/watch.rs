@@ -16,6 +16,7 @@ use super::Settings;
 use super::claims::Object;
 use super::context::Context;
 use super::salvage;
+use crate::admin::Part;
 use crate::api::QosSession;
 use crate::provider::Change;
 
@@ -98,6 +99,7 @@ impl Guard {
                 }
                 self.listed = HashSet::new();
                 self.context.providers.occupancy_complete();
+                self.context.vitals.health.listed(Part::Sessions);
                 self.context.inbox.listed();
                 self.sender.send_replace(true);
                 Event::InitDone

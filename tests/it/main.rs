@@ -3,14 +3,18 @@
 // What clippy allows in tests, it allows in their helpers only under this.
 #![cfg(test)]
 
+mod admin_server;
 mod admission;
 mod adoption;
 mod auth;
+mod chart;
 mod contract;
 mod crash;
+mod events;
 mod field;
 mod generated;
 mod generations;
+mod gitops;
 mod life;
 mod logins;
 mod looks;
@@ -21,3 +25,5 @@ mod qod;
 mod reasons;
 mod replicas;
 mod support;
+mod uninstall;
+mod workload;

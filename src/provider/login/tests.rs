@@ -25,7 +25,7 @@ fn oauth_spec(way: &str, change: Value) -> QosProviderSpec {
 
 fn made(spec: &QosProviderSpec, entries: &[(&str, &str)]) -> Result<Tokens, Finding> {
     let secrets = BTreeMap::from([("client".to_owned(), secret(entries))]);
-    tokens(spec, "qos-system", &secrets, &Clock::system())
+    tokens(spec, "qos-system", &secrets, &Clock::system(), &Arc::default())
 }
 
 fn p256() -> String {
@@ -52,6 +52,7 @@ fn each_way_to_log_in_is_made_of_its_secret() {
         "qos-system",
         &BTreeMap::from([("telefonica".to_owned(), secret(&[("token", "abc\n")]))]),
         &Clock::system(),
+        &Arc::default(),
     )
     .unwrap();
     assert_eq!((fixed.legs(), fixed.client_id()), (Legs::Two, None));
@@ -118,7 +119,7 @@ fn certificate_and_bundle_are_for_the_token_endpoint_too() {
             ("client".to_owned(), secret(&entries)),
             ("tls".to_owned(), secret(&[("tls.crt", certificate), ("tls.key", key)])),
         ]);
-        tokens(&shown, "qos-system", &secrets, &Clock::system()).map(|_| ())
+        tokens(&shown, "qos-system", &secrets, &Clock::system(), &Arc::default()).map(|_| ())
     };
     assert_eq!(made_with(&pem, &key), Ok(()));
     let message = "keys tls.crt and tls.key of Secret qos-system/tls are no PEM certificate and private key that belong together";

@@ -1,5 +1,6 @@
 //! The table of states, row by row, through the real reading of the past and the real decision.
 
+mod objects;
 mod table;
 
 use serde_json::{Value, json};

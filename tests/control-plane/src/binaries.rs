@@ -1,4 +1,4 @@
-//! The four binaries, built from pinned Go modules once per user, or taken from `KUBEBUILDER_ASSETS`.
+//! The binaries of a control plane and of a node, built from pinned Go modules once per user, or taken from `KUBEBUILDER_ASSETS`.
 
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
@@ -65,6 +65,28 @@ const PROGRAMS: [Program; 4] = [
     Program { name: "etcd", package: ".", version: ETCD_VERSION, expected: "about 10 seconds" },
 ];
 
+/// What a node adds, built only when it is asked for: the tests need no node.
+const NODE_PROGRAMS: [Program; 3] = [
+    Program {
+        name: "kubelet",
+        package: "k8s.io/kubernetes/cmd/kubelet",
+        version: KUBERNETES_VERSION,
+        expected: "about 40 seconds after the control plane",
+    },
+    Program {
+        name: "kube-scheduler",
+        package: "k8s.io/kubernetes/cmd/kube-scheduler",
+        version: KUBERNETES_VERSION,
+        expected: "about 10 seconds",
+    },
+    Program {
+        name: "kube-proxy",
+        package: "k8s.io/kubernetes/cmd/kube-proxy",
+        version: KUBERNETES_VERSION,
+        expected: "about 10 seconds",
+    },
+];
+
 /// Where the four binaries are.
 #[derive(Debug, Clone)]
 pub struct Binaries {
@@ -85,22 +107,8 @@ impl Binaries {
     /// # Errors
     /// When there is no Go toolchain that can build them, or the build fails.
     pub fn provide() -> Result<Self, Error> {
-        let assets = environment::kubebuilder_assets();
-        let cache = Cache::of_user();
-        let mut paths = Vec::with_capacity(PROGRAMS.len());
-        for program in &PROGRAMS {
-            let asset = assets.as_ref().map(|folder| folder.join(program.name));
-            paths.push(match asset.filter(|path| path.is_file()) {
-                Some(path) => path,
-                None => cache.as_ref().ok_or(Error::NoCacheFolder)?.provide(program)?,
-            });
-        }
-        match <[PathBuf; 4]>::try_from(paths) {
-            Ok([kube_apiserver, kube_controller_manager, kubectl, etcd]) => {
-                Ok(Self { etcd, kube_apiserver, kube_controller_manager, kubectl })
-            }
-            Err(_) => Err(Error::NoCacheFolder),
-        }
+        let [kube_apiserver, kube_controller_manager, kubectl, etcd] = provided(&PROGRAMS)?;
+        Ok(Self { etcd, kube_apiserver, kube_controller_manager, kubectl })
     }
 
     /// Each binary's name and place.
@@ -113,6 +121,49 @@ impl Binaries {
         ]
         .into_iter()
     }
+}
+
+/// Where the binaries of a node are.
+#[derive(Debug, Clone)]
+pub struct NodeBinaries {
+    /// The node's agent; it needs a container runtime and root.
+    pub kubelet: PathBuf,
+    /// The scheduler.
+    pub kube_scheduler: PathBuf,
+    /// What makes Services reachable.
+    pub kube_proxy: PathBuf,
+}
+
+impl NodeBinaries {
+    /// As [`Binaries::provide`].
+    ///
+    /// # Errors
+    /// As [`Binaries::provide`].
+    pub fn provide() -> Result<Self, Error> {
+        let [kubelet, kube_scheduler, kube_proxy] = provided(&NODE_PROGRAMS)?;
+        Ok(Self { kubelet, kube_scheduler, kube_proxy })
+    }
+
+    /// Each binary's name and place.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        [("kubelet", self.kubelet.as_path()), ("kube-scheduler", &self.kube_scheduler), ("kube-proxy", &self.kube_proxy)]
+            .into_iter()
+    }
+}
+
+/// The place of each program, in their order.
+fn provided<const N: usize>(programs: &[Program; N]) -> Result<[PathBuf; N], Error> {
+    let assets = environment::kubebuilder_assets();
+    let cache = Cache::of_user();
+    let mut paths = std::array::from_fn(|_| PathBuf::new());
+    for (program, path) in programs.iter().zip(&mut paths) {
+        let asset = assets.as_ref().map(|folder| folder.join(program.name));
+        *path = match asset.filter(|asset| asset.is_file()) {
+            Some(asset) => asset,
+            None => cache.as_ref().ok_or(Error::NoCacheFolder)?.provide(program)?,
+        };
+    }
+    Ok(paths)
 }
 
 /// The folder of this module's builds in the user's cache.

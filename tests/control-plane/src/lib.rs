@@ -29,7 +29,7 @@ mod server;
 mod users;
 
 pub use audit::AuditEvent;
-pub use binaries::{Binaries, ETCD_VERSION, KUBERNETES_VERSION};
+pub use binaries::{Binaries, ETCD_VERSION, KUBERNETES_VERSION, NodeBinaries};
 pub use copy::KubeconfigCopy;
 pub use error::Error;
 pub use plane::{Builder, ControlPlane};

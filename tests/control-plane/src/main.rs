@@ -7,7 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use control_plane::{Binaries, ControlPlane, Error, KubeconfigCopy};
+use control_plane::{Binaries, ControlPlane, Error, KubeconfigCopy, NodeBinaries};
 use rustix::fs::FileType;
 use rustix::process::{getppid, setsid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -27,7 +27,7 @@ enum What {
     /// Build what is missing (once per user, several minutes) and print where each binary is
     ///
     /// A line each: name, tab, path. Binaries in the folder that KUBEBUILDER_ASSETS names are taken as they are.
-    Build,
+    Build(Build),
     /// Run a control plane until this process is stopped
     ///
     /// When all is ready, three lines for `eval` go to standard output: `export KUBECONFIG=...`, `export KUBECACHEDIR=...` and
@@ -37,6 +37,14 @@ enum What {
     Run(Run),
 }
 
+#[derive(Args)]
+struct Build {
+    /// Also kubelet, kube-scheduler and kube-proxy, which a real node needs (`make e2e`)
+    #[arg(long)]
+    node: bool,
+}
+
+#[allow(clippy::doc_markdown, reason = "as above")]
 #[derive(Args)]
 struct Run {
     /// Also write the admin's kubeconfig to this file, and name it in the export line
@@ -59,7 +67,7 @@ struct Run {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        What::Build => build(),
+        What::Build(options) => build(&options),
         What::Run(options) => run(&options),
     };
     match result {
@@ -72,9 +80,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn build() -> Result<(), Error> {
-    let binaries = Binaries::provide()?;
-    let lines: Vec<String> = binaries.iter().map(|(name, path)| format!("{name}\t{}", path.display())).collect();
+fn build(options: &Build) -> Result<(), Error> {
+    let line = |(name, path): (&str, &Path)| format!("{name}\t{}", path.display());
+    let mut lines: Vec<String> = Binaries::provide()?.iter().map(line).collect();
+    if options.node {
+        lines.extend(NodeBinaries::provide()?.iter().map(line));
+    }
     print(&lines)
 }
 

@@ -166,6 +166,7 @@ async fn an_object_that_nobody_looked_at_says_so_and_has_its_defaults() {
                 "overlappingSessions": "Rejected",
             },
             "auth": {"staticToken": {"tokenSecretRef": {"name": "token", "key": "token"}}},
+            "notifications": {"mode": "Auto"},
             "limits": {"requestsPerMinute": 600, "maxInFlight": 16, "requestTimeoutSeconds": 30},
             "polling": {"requestedPeriodSeconds": 5, "availablePeriodSeconds": 300},
             "allowedNamespaces": {"from": "All"},

@@ -50,6 +50,16 @@ impl Cluster {
         Box::leak(Box::new(Self::start().await))
     }
 
+    /// Ends its API server. Only for a cluster of a test's own.
+    pub(crate) async fn stop_api_server(&'static self) {
+        tokio::task::spawn_blocking(|| self.plane.stop_api_server()).await.unwrap();
+    }
+
+    /// Starts it again, and returns when it is ready.
+    pub(crate) async fn start_api_server(&'static self) {
+        tokio::task::spawn_blocking(|| self.plane.start_api_server().unwrap()).await.unwrap();
+    }
+
     /// The kubeconfig of a user who may do everything, for a process of its own.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.plane.kubeconfig_path()

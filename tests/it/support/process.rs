@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use kube::Config;
 use parking_lot::Mutex;
@@ -54,6 +55,22 @@ impl OperatorProcess {
     /// SIGKILL; returns when it is dead.
     pub(crate) fn kill(&self) {
         kill(self.0.child.lock().take());
+    }
+
+    /// How it has ended, if it does so in that time. Blocks.
+    pub(crate) fn wait(&self, patience: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        let mut child = self.0.child.lock();
+        loop {
+            if let Some(status) = child.as_mut().unwrap().try_wait().unwrap() {
+                *child = None;
+                return Some(status);
+            }
+            if Instant::now() > deadline {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Sends it a signal, such as `TERM`.
@@ -112,7 +129,8 @@ impl Inner {
             Command::new(program)
         };
         command.args(&self.arguments).env("KUBECONFIG", self.folder.join("kubeconfig")).current_dir(&self.folder);
-        command.envs(self.environment.iter().cloned());
+        // Several run on one machine: who wants metrics names an address.
+        command.env("QOS_ADMIN_LISTEN", "").envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         spawned_by_lasting_thread(command)
     }

@@ -19,7 +19,8 @@ use qos_operator::session;
 use qos_operator::session::facts::Margins;
 use qos_operator::simulator::generation::Generation;
 use qos_operator::simulator::settings::Operation;
-use qos_operator::simulator::{Admin, Simulator};
+use qos_operator::simulator::{Admin, Builder, Simulator};
+use qos_operator::workload;
 use serde_json::{Value, json};
 
 use super::{Cluster, cluster};
@@ -42,6 +43,8 @@ pub(crate) struct Stage {
     pub(crate) margins: Margins,
     /// Where notifications go, if anywhere.
     pub(crate) callback: Option<url::Url>,
+    /// How workloads are served, if at all.
+    pub(crate) workloads: Option<workload::Settings>,
 }
 
 /// The margins of the protocol as the flags have them by default.
@@ -76,6 +79,11 @@ impl Stage {
         stage
     }
 
+    /// As [`Stage::bare`]; the simulator trusts `pem` when it sends notifications.
+    pub(crate) async fn that_trusts(prefix: &str, pem: &str) -> Self {
+        Self::with(cluster().await, prefix, |builder| builder.notification_ca(pem)).await
+    }
+
     /// The provider's status.
     pub(crate) async fn provider_status(&self) -> QosProviderStatus {
         let providers: Api<QosProvider> = Api::all(self.client.clone());
@@ -84,8 +92,12 @@ impl Stage {
 
     /// The same on another cluster than the one that the tests share.
     pub(crate) async fn on(cluster: &'static Cluster, prefix: &str) -> Self {
+        Self::with(cluster, prefix, |builder| builder).await
+    }
+
+    async fn with(cluster: &'static Cluster, prefix: &str, change: impl FnOnce(Builder) -> Builder) -> Self {
         let clock = Clock::system();
-        let simulator = Simulator::builder(clock.clone()).start().await.unwrap();
+        let simulator = change(Simulator::builder(clock.clone())).start().await.unwrap();
         Self {
             cluster,
             client: cluster.client(),
@@ -96,6 +108,7 @@ impl Stage {
             operator: None,
             margins: margins(),
             callback: None,
+            workloads: None,
         }
     }
 
@@ -121,6 +134,7 @@ impl Stage {
             profile_refresh: SignedDuration::from_mins(10),
             callback: self.callback.clone(),
             margins: self.margins,
+            workloads: self.workloads,
         };
         // Its own client: one that repeats nothing.
         let client = operator::client(self.cluster.config()).unwrap();

@@ -6,7 +6,7 @@ use crate::session::decide::{Ending, Row as Decided};
 
 /// A row: its number in the table, the world, and what is told, as the table writes it: qosStatus/statusInfo, Available, Ready,
 /// Reconciling or Stalled, the Event, a part of the message. Where no reason is written, it is Ready's.
-type Row = (&'static str, World, &'static str);
+pub(super) type Row = (&'static str, World, &'static str);
 
 macro_rules! rows {
     ($($row:literal: $world:expr => $told:literal;)+) => { vec![$(($row, $world, $told)),+] };
@@ -176,7 +176,7 @@ fn while_it_lives() -> Vec<Row> {
     }
 }
 
-fn rows() -> Vec<Row> {
+pub(super) fn rows() -> Vec<Row> {
     before_the_first().into_iter().chain(while_it_lives()).collect()
 }
 

@@ -1,0 +1,220 @@
+//! The operator under the chart's own ServiceAccount: what it is granted is what it needs.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{Namespace, Service, ServiceAccount};
+use k8s_openapi::jiff::SignedDuration;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client, Config, ResourceExt as _};
+use qos_operator::check::rights::{Need, RIGHTS};
+use qos_operator::clock::Clock;
+use qos_operator::operator;
+use qos_operator::simulator::settings::Operation;
+use qos_operator::uninstall::plan::Settings;
+use qos_operator::uninstall::{Mode, guard};
+use serde_json::{Value, json};
+
+use super::{documents, list, render};
+use crate::support::process::OperatorProcess;
+use crate::support::stage::{Stage, TOKEN};
+use crate::support::{Cluster, stdout_of};
+
+/// Granted, needed, and not always to be seen in this test's audit log, with the reason.
+const SELDOM: [(&str, &str); 3] = [
+    ("events.k8s.io/events patch", "only an Event that repeats within minutes is patched"),
+    (
+        "qos-operator.io/qossessions get",
+        "an object is read by itself where the watch could not decode it, or a write met a change",
+    ),
+    ("qos-operator.io/qossessions create", "an apply that makes an object needs it, and is a patch in the log"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_needs_every_right_that_the_chart_grants_and_no_other() {
+    // Of its own, since the chart's operator acts in all namespaces.
+    let stage = Stage::on(Cluster::of_its_own().await, "rights").await;
+    let namespace = stage.namespace.clone();
+    let folder = tempfile::tempdir().unwrap();
+    let rendered = render_for(&namespace);
+    let file = folder.path().join("rights.yaml");
+    std::fs::write(&file, rendered.iter().map(|object| format!("---\n{object}\n")).collect::<String>()).unwrap();
+    stdout_of(stage.cluster.kubectl().args(["apply", "-f"]).arg(&file));
+
+    let (config, kubeconfig) = credentials(&stage).await;
+    let account = format!("system:serviceaccount:{namespace}:demo-qos-operator");
+    let seen_before = stage.cluster.audit_events().len();
+    let fixed =
+        ["--key-secret=demo-qos-operator-key", "--leader-election", "--lease-name=demo-qos-operator", "--lease-retry-period=1s"];
+    let arguments = fixed.map(str::to_owned).into_iter().chain([format!("--namespace={namespace}")]).collect();
+    let operator_process = OperatorProcess::new(folder.path(), &kubeconfig, arguments);
+    operator_process.start();
+    let lived = AssertUnwindSafe(async {
+        live(&stage).await;
+        run_guard(config).await;
+    });
+    if lived.catch_unwind().await.is_err() {
+        panic!("the operator under the chart's account did not do it:\n{}", operator_process.log());
+    }
+    let log = operator_process.log();
+    operator_process.kill();
+
+    // A watch is in the log when it has ended, a moment after the process.
+    let seldom: BTreeSet<_> = SELDOM.iter().map(|(right, _)| (*right).to_owned()).collect();
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
+    loop {
+        let events = stage.cluster.audit_events().into_iter().skip(seen_before);
+        let events: Vec<_> = events.filter(|event| event.user == account).collect();
+        let forbidden = events.iter().filter(|event| event.code == 403);
+        let forbidden: Vec<_> = forbidden.map(|event| format!("{} {}", event.verb, event.request_uri)).collect();
+        assert!(forbidden.is_empty(), "{forbidden:?}\n{log}");
+        let used: BTreeSet<String> = events
+            .iter()
+            .filter(|event| event.code < 400 || event.code == 404 || event.code == 409)
+            .map(|event| right(&event.api_group, &resource(&event.resource, &event.subresource), &event.verb))
+            .collect();
+        let granted = granted(&rendered);
+        let unused: Vec<_> = granted.difference(&used).filter(|right| !seldom.contains(*right)).collect();
+        if unused.is_empty() {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "granted and not used: {unused:?}\n{log}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    stage.stop_without_ledger().await;
+}
+
+/// Roles, bindings and account, as the chart has them for this namespace.
+fn render_for(namespace: &str) -> Vec<Value> {
+    let all = documents(&render(&["--set", "uninstallGuard.mode=Delete", "--set", &format!("namespaceOverride={namespace}")]));
+    let kinds = ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
+    all.into_iter().filter(|object| kinds.contains(&object["kind"].as_str().unwrap())).collect()
+}
+
+/// The account's own credentials, for a client here and for a process.
+async fn credentials(stage: &Stage) -> (Config, Value) {
+    let accounts: Api<ServiceAccount> = Api::namespaced(stage.client.clone(), &stage.namespace);
+    let request = TokenRequest::default();
+    let answer = accounts.create_token_request("demo-qos-operator", &PostParams::default(), &request).await.unwrap();
+    let user = json!({ "token": answer.status.unwrap().token });
+    let mut config = stage.cluster.config();
+    config.auth_info = serde_json::from_value(user.clone()).unwrap();
+    let text = std::fs::read_to_string(stage.cluster.kubeconfig()).unwrap();
+    let mut kubeconfig: Value = serde_saphyr::from_str(&text).unwrap();
+    kubeconfig["users"][0]["user"] = user;
+    (config, kubeconfig)
+}
+
+/// All that sessions and providers go through.
+async fn live(stage: &Stage) {
+    stage.secret(TOKEN).await;
+    stage.provider(json!({ "polling": { "availablePeriodSeconds": 10 } })).await;
+    stage.create("camera-1", json!({})).await;
+    stage.available("camera-1").await;
+    stage.patch("camera-1", json!({ "spec": { "qosProfile": "QOS_S" } })).await;
+    stage.available("camera-1").await;
+    stage.patch("camera-1", json!({ "spec": { "suspend": true } })).await;
+    stage.ready("camera-1", "True", "Suspended").await;
+    stage.any_secret("phone", "number", "+447700900177").await;
+    let from_secret =
+        json!({ "device": { "phoneNumber": null, "phoneNumberFrom": { "secretKeyRef": { "name": "phone", "key": "number" } } } });
+    stage.create("camera-2", from_secret).await;
+    stage.available("camera-2").await;
+    stage.create("camera-3", json!({ "qosProfile": "QOS_NONE", "device": { "phoneNumber": "+447700900178" } })).await;
+    stage.ready("camera-3", "False", "ProfileUnavailable").await;
+    stage.delete("camera-1").await;
+    stage.gone("camera-1").await;
+    ask_by_service(stage).await;
+    assert!(stage.calls(Operation::Create) >= 3);
+}
+
+/// A Service asks for a session, until its namespace may not any more.
+async fn ask_by_service(stage: &Stage) {
+    let namespaces: Api<Namespace> = Api::all(stage.client.clone());
+    let label = |value: Value| Patch::Merge(json!({ "metadata": { "labels": { "qos-operator.io/workloads": value } } }));
+    namespaces.patch(&stage.namespace, &PatchParams::default(), &label(json!("enabled"))).await.unwrap();
+    let services: Api<Service> = Api::namespaced(stage.client.clone(), &stage.namespace);
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": { "name": "media", "annotations": {
+            "qos-operator.io/profile": "QOS_E", "qos-operator.io/device": "tel:+447700900179",
+            "qos-operator.io/application-server": "198.51.100.20", "qos-operator.io/provider": stage.provider_name(),
+        } },
+        "spec": { "ports": [{ "port": 8554 }] },
+    });
+    services.create(&PostParams::default(), &serde_json::from_value(service).unwrap()).await.unwrap();
+    let children = ListParams::default().labels("qos-operator.io/source=workload");
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
+    let child = loop {
+        if let Some(child) = stage.sessions().list(&children).await.unwrap().items.pop() {
+            break child.name_any();
+        }
+        assert!(tokio::time::Instant::now() < deadline, "the Service gets no session");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    stage.available(&child).await;
+    namespaces.patch(&stage.namespace, &PatchParams::default(), &label(Value::Null)).await.unwrap();
+    stage.gone(&child).await;
+}
+
+/// The guard has the same account.
+async fn run_guard(config: Config) {
+    let client: Client = operator::client(config).unwrap();
+    let settings = Settings {
+        mode: Mode::Delete,
+        timeout: SignedDuration::from_secs(60),
+        namespace: None,
+        selector: None,
+        workloads: false,
+        delete_provider: None,
+        release: "demo".to_owned(),
+    };
+    let mut out = Vec::new();
+    guard(&client, &settings, &Clock::system(), &mut out).await.unwrap();
+}
+
+fn resource(resource: &str, subresource: &str) -> String {
+    if subresource.is_empty() { resource.to_owned() } else { format!("{resource}/{subresource}") }
+}
+
+fn right(group: &str, resource: &str, verb: &str) -> String {
+    format!("{}/{resource} {verb}", if group.is_empty() { "core" } else { group })
+}
+
+/// What the roles grant that are bound to the account.
+fn granted(objects: &[Value]) -> BTreeSet<String> {
+    let bound: Vec<_> = objects
+        .iter()
+        .filter(|object| object["kind"].as_str().unwrap().ends_with("Binding"))
+        .map(|binding| (&binding["roleRef"]["kind"], &binding["roleRef"]["name"]))
+        .collect();
+    let roles = objects.iter().filter(|object| bound.contains(&(&object["kind"], &object["metadata"]["name"])));
+    let mut rights = BTreeSet::new();
+    for rule in roles.flat_map(|role| list(&role["rules"])) {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        for group in list(&rule["apiGroups"]) {
+            for resource in list(&rule["resources"]) {
+                rights.extend(list(&rule["verbs"]).map(|verb| right(&text(group), &text(resource), &text(verb))));
+            }
+        }
+    }
+    assert!(rights.len() > 15, "{rights:?}");
+    rights
+}
+
+/// `qos-operator check`, which `helm test` runs, asks for these.
+#[test]
+fn the_chart_grants_what_the_command_check_asks_for() {
+    for values in [&[][..], &["--set", "workloads.enabled=false"], &["--set", "watchNamespaces={stadium}"]] {
+        let granted = granted(&documents(&render(values)));
+        let needed = RIGHTS.iter().filter(|right| right.need != Need::Optional);
+        let missing: Vec<_> = needed
+            .flat_map(|needed| needed.verbs.iter().map(|verb| right(needed.group, needed.resource, verb)))
+            .filter(|right| !granted.contains(right))
+            .collect();
+        assert!(missing.is_empty(), "{values:?}: {missing:?}");
+    }
+}

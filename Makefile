@@ -12,7 +12,7 @@ MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
 CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
-.PHONY: help build demo image e2e test lint check vectors contract conformance model crash fuzz bench-events chart-test gitops-test generate clean
+.PHONY: help build demo image e2e test lint check vectors contract conformance model crash failover fuzz bench-events chart-test gitops-test generate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ crash: ## Kill the operator at every call, with every generation of the API (lon
 
 fuzz: ## Fuzz what reads notifications, led by the coverage (C++ compiler needed); FUZZ_SECONDS=600 for each target, TARGETS=router::router
 	CARGO="$(CARGO)" tests/fuzz/run.sh $(or $(FUZZ_SECONDS),60) $(TARGETS)
+
+failover: ## Kill the leader of two replicas 20 times under load, with the default times (long; a short form is in make test)
+	$(CONTROL_PLANE) build
+	KILLS=20 $(CARGO) test --locked --test it replicas::load::leaders_that_are_killed -- --nocapture
 
 chart-test: ## Check the chart with both helms, its unit tests, alerts, and a real API server; installs its tools
 	$(CONTROL_PLANE) build

@@ -126,9 +126,7 @@ async fn an_event_survives_the_death_of_the_leader_before_it_was_handed_over() {
     let began = Instant::now();
     leader.process.kill();
     let seconds = repaired(&replicas, &before, began).await;
-    println!(
-        "REPORT leader killed between receipt and hand-over: {seconds:.1} s until the status is true, lease 5 s, poll 300 s"
-    );
+    println!("REPORT leader killed between receipt and hand-over: {seconds:.1} s until the status is true, lease 5 s");
     replicas.stage.finish().await;
 }
 
@@ -148,7 +146,7 @@ async fn an_event_survives_the_death_of_the_leader_that_had_taken_it() {
     leader.process.kill();
     replicas.stage.admin.clear_faults();
     let seconds = repaired(&replicas, &before, began).await;
-    println!("REPORT leader killed after it had taken the event: {seconds:.1} s until the status is true, lease 5 s, poll 300 s");
+    println!("REPORT leader killed after it had taken the event: {seconds:.1} s until the status is true, lease 5 s");
     assert!(standby.process.log().contains("this replica leads"));
     replicas.stage.finish().await;
 }
@@ -171,7 +169,7 @@ async fn an_event_that_comes_to_a_leader_on_its_way_out_is_acted_on_by_the_next(
     assert_eq!(replicas.stage.admin.terminate(&Selection::id(of_first)), 1);
     assert_eq!(leader.exit().await, 0);
     let seconds = repaired(&replicas, &before, began).await;
-    println!("REPORT event to a leader after its SIGTERM: {seconds:.1} s until the status is true, poll 300 s");
+    println!("REPORT event to a leader after its SIGTERM: {seconds:.1} s until the status is true");
     replicas.stage.available("camera-2").await;
     replicas.stage.finish().await;
 }

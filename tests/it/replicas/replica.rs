@@ -48,7 +48,7 @@ pub(super) struct Replicas {
 }
 
 impl Replicas {
-    /// A provider that is asked every five minutes only; no replica runs.
+    /// A provider that is asked so seldom that no poll explains what a test sees; no replica runs.
     pub(super) async fn new(prefix: &str, times: Times) -> Self {
         let stage = Stage::bare(prefix).await;
         stage.secret(TOKEN).await;
@@ -61,7 +61,7 @@ impl Replicas {
         let spec = json!({
             "api": stage.api_of(Generation::V1_0),
             "limits": { "requestTimeoutSeconds": 2 },
-            "polling": { "requestedPeriodSeconds": 300, "availablePeriodSeconds": 300 },
+            "polling": { "requestedPeriodSeconds": 3600, "availablePeriodSeconds": 86400 },
         });
         stage.provider(spec).await;
         let more = ["--callback-url", "http://127.0.0.1:9/notify"].map(str::to_owned).into();

@@ -55,7 +55,7 @@ pub(super) async fn converse(input: &[u8]) -> (Vec<u8>, usize) {
         let _ = requests.write_all(input).await;
         let _ = requests.shutdown().await;
     };
-    let (_, read, ()) = tokio::join!(server.converse(inner, peer, &shutdown), answers.read_to_end(&mut answered), send);
+    let ((), read, ()) = tokio::join!(server.converse(inner, peer, &shutdown), answers.read_to_end(&mut answered), send);
     read.unwrap();
     (answered, one.0.load(Ordering::Relaxed))
 }

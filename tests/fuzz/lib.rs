@@ -1,1 +1,1 @@
-//! The targets are in `main.rs`: see `docs/notifications.md`, section "Fuzzing".
+//! The targets are in `targets.rs`: see `docs/notifications.md`, section "Fuzzing".

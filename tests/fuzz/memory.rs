@@ -34,20 +34,18 @@ async fn pour(start: &str, piece: &[u8]) -> (usize, usize) {
     (most, taken)
 }
 
-static BLANKS: [u8; 65_536] = [b' '; 65_536];
-static LETTERS: [u8; 65_536] = [b'x'; 65_536];
-
 #[test]
 fn a_flood_of_a_hundred_megabytes_costs_less_than_a_few_and_is_cut_off() {
     let head =
         format!("POST /k/{NONCE} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n");
-    let chunk = [b"10000\r\n", &BLANKS[..], b"\r\n"].concat();
+    let (spaces, letters) = (vec![b' '; 65_536], vec![b'x'; 65_536]);
+    let chunk = [b"10000\r\n", &spaces[..], b"\r\n"].concat();
     for (what, start, piece) in [
-        ("a body of a known length", format!("{head}Content-Length: 104857600\r\n\r\n"), &BLANKS[..]),
+        ("a body of a known length", format!("{head}Content-Length: 104857600\r\n\r\n"), &spaces),
         ("a chunked body", format!("{head}Transfer-Encoding: chunked\r\n\r\n"), &chunk),
-        ("a header", format!("{head}X: "), &LETTERS),
+        ("a header", format!("{head}X: "), &letters),
         ("headers", head.clone(), &b"X: y\r\n".repeat(10_000)),
-        ("a path", "POST /".to_owned(), &LETTERS),
+        ("a path", "POST /".to_owned(), &letters),
     ] {
         let (most, taken) = runtime().block_on(pour(&start, piece));
         println!("{what}: {taken} bytes were taken, at most {most} more were held");

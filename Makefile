@@ -15,8 +15,7 @@ CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 .PHONY: help build demo image e2e test lint check vectors contract conformance model crash fuzz bench-events chart-test gitops-test generate clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s
-", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the operator, the simulator and the control plane for tests
 	$(CARGO) build --locked --workspace --bins

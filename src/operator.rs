@@ -107,7 +107,7 @@ pub fn start(
 ) -> Operator {
     let vitals = vitals.into();
     vitals.health.key_loaded();
-    let (client, clock) = (metrics::counted(&client, &vitals), vitals.clock.clone());
+    let (client, clock) = (metrics::counted(client, &vitals), vitals.clock.clone());
     let providers = Providers::new(clock.clone());
     let (wakes, woken) = mpsc::unbounded_channel();
     let reporter = Reporter { controller: write::MANAGER.to_owned(), instance: None };

@@ -58,7 +58,7 @@ pub async fn serve(arguments: &RunArguments) -> Result<(), Error> {
             address,
             pace,
         };
-        Campaign::start(metrics::counted(&of_lease, &vitals), settings, clock.clone())
+        Campaign::start(metrics::counted(of_lease, &vitals), settings, clock.clone())
     });
     tokio::spawn(front.clone().run());
     if let Some(campaign) = &campaign {
@@ -125,7 +125,7 @@ async fn admin(arguments: &RunArguments, client: &kube::Client, vitals: &Vitals)
     let admin = Admin::start(listen, vitals.clone()).await;
     let admin = admin.map_err(|source| Error::Listen { flag: "--admin-listen", source })?;
     tracing::info!(address = %admin.address(), "metrics and health are served");
-    Ok(Some(admin.asking(metrics::counted(client, vitals))))
+    Ok(Some(admin.asking(metrics::counted(client.clone(), vitals))))
 }
 
 async fn config() -> Result<kube::Config, Error> {

@@ -62,11 +62,14 @@ pub enum Error {
 pub async fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Some(Command::Crds) => crds::print(&mut std::io::stdout().lock()).map_err(Error::from),
+        Some(Command::UninstallGuard(guard)) => match replica::client().await {
+            Ok(client) => uninstall::run(&client, &guard).await.map_err(Error::from),
+            Err(error) => Err(error),
+        },
         Some(Command::Check(arguments)) => match replica::client().await {
             Ok(client) => return check::run(&client, &arguments).await,
             Err(error) => Err(error),
         },
-        Some(Command::UninstallGuard(guard)) => uninstall::run(&guard).await.map_err(Error::from),
         None => serve(&arguments.run).await,
     };
     match result {

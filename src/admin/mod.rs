@@ -13,7 +13,6 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
@@ -21,7 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use args::{AdminArguments, Listen};
 pub use health::{BOUND, Check, Health, Part};
 
-use crate::api::{GROUP, VERSION};
+use crate::check;
 use crate::vitals::Vitals;
 
 /// Connections at once; a scraper and a kubelet need two.
@@ -104,22 +103,9 @@ async fn connection(stream: TcpStream, router: axum::Router) {
 
 async fn ask(client: kube::Client, health: Health) {
     loop {
-        let answer = tokio::time::timeout(ASK_TIME, served(&client)).await;
+        let answer = tokio::time::timeout(ASK_TIME, check::missing_kinds(&client)).await;
         health.asked_api_server(answer.ok().flatten());
         // By real time: the API server knows no other.
         tokio::time::sleep(ASK_PERIOD).await;
     }
-}
-
-/// Which of our kinds the API server does not serve; none: it did not answer.
-async fn served(client: &kube::Client) -> Option<Vec<&'static str>> {
-    let request = axum::http::Request::get(format!("/apis/{GROUP}/{VERSION}")).body(Vec::new()).ok()?;
-    let found = match client.request::<Value>(request).await {
-        Ok(found) => found,
-        Err(kube::Error::Api(status)) if status.code == 404 => Value::Null,
-        Err(_) => return None,
-    };
-    let kinds: Vec<&str> =
-        found["resources"].as_array().into_iter().flatten().filter_map(|found| found["kind"].as_str()).collect();
-    Some(["QosProvider", "QosSession"].into_iter().filter(|kind| !kinds.contains(kind)).collect())
 }

@@ -20,6 +20,7 @@ use crate::api::{IS_DEFAULT_PROVIDER_ANNOTATION, QosProvider};
 use crate::args::RunArguments;
 use crate::session::context::limited;
 
+pub(crate) use served::missing_kinds;
 pub use served::{NotServed, at_start};
 
 /// What was found.
@@ -89,10 +90,15 @@ pub async fn look(client: &Client, arguments: &RunArguments) -> Vec<Line> {
     lines
 }
 
+/// The error with its causes; of what the API server said its message alone.
 fn told(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
+        let of_kube = cause.downcast_ref::<Box<kube::Error>>().map(AsRef::as_ref).or_else(|| cause.downcast_ref::<kube::Error>());
+        if let Some(kube::Error::Api(status)) = of_kube {
+            return format!("{text}: {}", status.message);
+        }
         text = format!("{text}: {cause}");
         source = cause.source();
     }

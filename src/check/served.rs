@@ -13,6 +13,8 @@ use crate::session::context::{ApiError, limited};
 /// How long the start waits for definitions that are missing or old: they may be on their way beside it.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long a served definition may take until the API server describes it.
+const PUBLICATION: Duration = Duration::from_secs(20);
 
 /// What to do about it.
 pub(super) const REMEDY: &str = "apply those of this release: with the chart (crds.enabled), or qos-operator crds | kubectl apply \
@@ -42,10 +44,32 @@ pub enum NotServed {
 /// # Errors
 /// When the API server does not answer.
 pub(super) async fn comparisons(client: &Client) -> Result<Vec<(&'static str, Comparison)>, NotServed> {
-    let served = document(client).await.map_err(NotServed::Unanswered)?;
     let ours = crds::schemas()?;
-    let compared = ours.iter().map(|(kind, ours)| (*kind, compare(schema(&served, kind), ours)));
-    Ok(compared.collect())
+    let waits_until = tokio::time::Instant::now() + PUBLICATION;
+    loop {
+        let served = document(client).await.map_err(NotServed::Unanswered)?;
+        let compared: Vec<_> = ours.iter().map(|(kind, ours)| (*kind, compare(schema(&served, kind), ours))).collect();
+        let not_there = compared.iter().any(|(_, comparison)| *comparison == Comparison::NotServed);
+        // A definition that is new is served a little before it is described.
+        let comes = not_there && missing_kinds(client).await.is_some_and(|missing| missing.is_empty());
+        if !comes || tokio::time::Instant::now() >= waits_until {
+            return Ok(compared);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Which of our kinds the API server does not serve; none: it did not answer.
+pub(crate) async fn missing_kinds(client: &Client) -> Option<Vec<&'static str>> {
+    let request = axum::http::Request::get(format!("/apis/{GROUP}/{VERSION}")).body(Vec::new()).ok()?;
+    let found = match client.request::<Value>(request).await {
+        Ok(found) => found,
+        Err(kube::Error::Api(status)) if status.code == 404 => Value::Null,
+        Err(_) => return None,
+    };
+    let kinds: Vec<&str> =
+        found["resources"].as_array().into_iter().flatten().filter_map(|found| found["kind"].as_str()).collect();
+    Some(["QosProvider", "QosSession"].into_iter().filter(|kind| !kinds.contains(kind)).collect())
 }
 
 /// Returns once what is served will do, or says what is wrong when that does not come in time.

@@ -93,15 +93,15 @@ impl Requests {
 }
 
 /// The same client, with what it asks counted. The health of `vitals` learns of its watches.
-pub fn counted(client: &kube::Client, vitals: &Vitals) -> kube::Client {
-    let (inner, vitals) = (client.clone(), vitals.clone());
+pub fn counted(client: kube::Client, vitals: &Vitals) -> kube::Client {
+    let (namespace, vitals) = (client.default_namespace().to_owned(), vitals.clone());
     let service = tower::service_fn(move |request: Request<Body>| {
-        let (inner, vitals) = (inner.clone(), vitals.clone());
+        let (client, vitals) = (client.clone(), vitals.clone());
         async move {
             let asked = Asked::of(request.method(), request.uri());
             let path = request.uri().path().to_owned();
             let began = vitals.clock.now();
-            let answer = inner.send(request).await;
+            let answer = client.send(request).await;
             let code = answer.as_ref().ok().map(|answer| answer.status().as_u16());
             vitals.metrics.0.api_server.count(&asked, code, vitals.clock.now().duration_since(began).as_secs_f64());
             let well = code.is_some_and(|code| (200..300).contains(&code));
@@ -113,7 +113,7 @@ pub fn counted(client: &kube::Client, vitals: &Vitals) -> kube::Client {
             answer
         }
     });
-    kube::Client::new(service, client.default_namespace())
+    kube::Client::new(service, namespace)
 }
 
 impl Asked {

@@ -119,6 +119,12 @@ impl Metrics {
         add(self.0.registry.lock().sub_registry_with_prefix(PREFIX));
     }
 
+    /// Adds a gauge without labels that is read at each scrape. `help` ends with a full stop.
+    pub fn gauge(&self, name: &'static str, help: &'static str, read: impl Fn() -> i64 + Send + Sync + 'static) {
+        let gauge = shown::Gauge { name, help, read: Box::new(read) };
+        self.register(|registry| registry.register_collector(Box::new(gauge)));
+    }
+
     /// Everything, in that form. It takes the locks of the operator's tables, one after another, each for a moment.
     pub fn text(&self, form: Form) -> Result<String, fmt::Error> {
         let registry = self.0.registry.lock();
@@ -171,5 +177,35 @@ impl Metrics {
     pub(crate) fn touch(&self) -> gauges::Work {
         let context = self.0.shared.context.lock().upgrade();
         context.map(|context| gauges::Work::read(&context, self.0.shared.clock.now())).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::metrics::counter::Counter;
+
+    use super::*;
+    use crate::vitals::Vitals;
+
+    #[test]
+    fn what_other_parts_add_is_shown_with_our_prefix_in_both_forms() {
+        let metrics = Vitals::new(Clock::system()).metrics;
+        let counter = Counter::<u64>::default();
+        metrics.register(|registry| registry.register("parts", "Parts", counter.clone()));
+        metrics.gauge("waiting", "Who waits.", || 7);
+        counter.inc_by(3);
+        let text = metrics.text(Form::Prometheus).unwrap();
+        for line in ["# TYPE qos_operator_parts_total counter\n", "qos_operator_parts_total 3\n", "qos_operator_waiting 7\n"] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+        let text = metrics.text(Form::OpenMetrics).unwrap();
+        assert!(text.contains("# TYPE qos_operator_parts counter\n") && text.ends_with("# EOF\n"), "{text}");
+    }
+
+    #[test]
+    fn the_form_is_the_one_that_is_accepted_and_else_the_one_that_everybody_reads() {
+        assert_eq!(Form::of("application/openmetrics-text;version=1.0.0,text/plain;q=0.5"), Form::OpenMetrics);
+        assert_eq!(Form::of("text/plain;version=0.0.4"), Form::Prometheus);
+        assert_eq!(Form::of(""), Form::Prometheus);
     }
 }

@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    fn session(spec: Value, status: Value) -> QosSession {
+    fn session(spec: Value, status: &Value) -> QosSession {
         let mut object = json!({
             "apiVersion": "qos-operator.io/v1alpha1", "kind": "QosSession", "metadata": { "name": "camera-12" },
             "spec": { "device": { "phoneNumber": "+447700900112" }, "qosProfile": "QOS_E",
@@ -106,10 +106,10 @@ mod tests {
 
     #[test]
     fn what_others_write_is_no_label() {
-        let of_users = session(json!({ "providerRef": { "name": "no-such-provider" } }), json!({}));
+        let of_users = session(json!({ "providerRef": { "name": "no-such-provider" } }), &json!({}));
         let of_a_provider = session(
             json!({}),
-            json!({ "qosStatus": "SPLENDID", "provider": { "name": "acme", "uid": "1" }, "conditions": ready("Maybe", "Whatever") }),
+            &json!({ "qosStatus": "SPLENDID", "provider": { "name": "acme", "uid": "1" }, "conditions": ready("Maybe", "Whatever") }),
         );
         assert_eq!(
             kinds(&[of_users, of_a_provider]),
@@ -121,9 +121,9 @@ mod tests {
     fn a_session_counts_where_it_lives_then_where_it_wants_to_and_then_at_the_default() {
         let moved = session(
             json!({ "providerRef": { "name": "default" } }),
-            json!({ "qosStatus": "AVAILABLE", "provider": { "name": "acme", "uid": "1" }, "conditions": ready("True", "Available") }),
+            &json!({ "qosStatus": "AVAILABLE", "provider": { "name": "acme", "uid": "1" }, "conditions": ready("True", "Available") }),
         );
-        let unnamed = session(json!({}), json!({ "conditions": ready("False", "QuotaExceeded") }));
+        let unnamed = session(json!({}), &json!({ "conditions": ready("False", "QuotaExceeded") }));
         assert_eq!(
             kinds(&[moved.clone(), unnamed, moved]),
             [
@@ -137,7 +137,7 @@ mod tests {
     fn the_next_expiry_is_the_first_of_those_that_are_held() {
         let until = |id: Option<&str>, at: &str| {
             let spec = json!({ "durationSeconds": 600 });
-            session(spec, json!({ "sessionId": id, "expiresAt": at, "provider": { "name": "acme", "uid": "1" } }))
+            session(spec, &json!({ "sessionId": id, "expiresAt": at, "provider": { "name": "acme", "uid": "1" } }))
         };
         let sessions = [
             until(Some("a"), "2026-11-24T12:00:00Z"),

@@ -35,6 +35,25 @@ impl Collector for Shown {
     }
 }
 
+/// A gauge that somebody else reads.
+pub(super) struct Gauge {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) read: Box<dyn Fn() -> i64 + Send + Sync>,
+}
+
+impl fmt::Debug for Gauge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gauge").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Collector for Gauge {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        gauges(&mut encoder, self.name, self.help, [one((self.read)())])
+    }
+}
+
 /// What was counted of each provider.
 fn counted(encoder: &mut DescriptorEncoder<'_>, shared: &Shared) -> fmt::Result {
     let providers = shared.providers.lock().clone();

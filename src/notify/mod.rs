@@ -23,7 +23,7 @@ pub use args::NotifyArguments;
 pub use event::{Event, NoEvent};
 pub use seen::{Effect, Seen};
 pub use target::Target;
-pub use verdict::{Admitted, Attempt, Class, Request, Standing, Verdict, admit, judge};
+pub use verdict::{Admitted, Attempt, Class, Refusal, Request, Standing, Verdict, admit, judge};
 
 /// What the receiver must know of the attempts, and where their events go.
 pub trait Directory: Send + Sync + 'static {

@@ -131,9 +131,36 @@ impl From<Class> for Verdict {
 pub fn judge(request: &Request<'_>, attempt: Option<&Attempt>, limit: usize) -> Verdict {
     match admit(request.method, request.query, request.headers, attempt, limit) {
         Ok(admitted) => admitted.read(request.body),
-        Err(class) => class,
+        Err(refusal) => refusal.into(),
     }
     .into()
+}
+
+/// What a request may be refused for by its head alone; each is the [`Class`] of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not a POST.
+    MethodNotAllowed,
+    /// Without the bearer that was given.
+    Unauthorized,
+    /// Nobody knows the target, or its object is gone.
+    Gone,
+    /// The right bearer, and a body that is said to be longer than the limit.
+    TooLarge,
+    /// The right bearer, and not one of the two content types.
+    UnsupportedMediaType,
+}
+
+impl From<Refusal> for Class {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::MethodNotAllowed => Self::MethodNotAllowed,
+            Refusal::Unauthorized => Self::Unauthorized,
+            Refusal::Gone => Self::Gone,
+            Refusal::TooLarge => Self::TooLarge,
+            Refusal::UnsupportedMediaType => Self::UnsupportedMediaType,
+        }
+    }
 }
 
 /// A request whose head is right: its body is to be read. Nothing else makes one, so a body that nobody vouched for is not read.
@@ -143,30 +170,30 @@ pub struct Admitted<'a> {
     limit: usize,
 }
 
-/// What the head alone tells: that the body is worth reading, or the answer. The same as [`judge`], before there is a body.
+/// What the head alone tells: that the body is worth reading, or why it is refused. The same as [`judge`], before there is a body.
 pub fn admit<'a>(
     method: &Method,
     query: Option<&str>,
     headers: &HeaderMap,
     attempt: Option<&'a Attempt>,
     limit: usize,
-) -> Result<Admitted<'a>, Class> {
+) -> Result<Admitted<'a>, Refusal> {
     if method != Method::POST {
-        return Err(Class::MethodNotAllowed);
+        return Err(Refusal::MethodNotAllowed);
     }
     let token = attempt.and_then(|attempt| attempt.token.as_ref());
     let in_query = attempt.is_none_or(|attempt| attempt.generation == Generation::V0_8);
     let carried = bearer::carried(query, headers, token.map(|token| token.expose().as_str()), in_query);
     let standing = match attempt {
-        Some(attempt) if attempt.token.is_some() && !carried => return Err(Class::Unauthorized),
-        None | Some(Attempt { standing: Standing::Gone, .. }) => return Err(Class::Gone),
+        Some(attempt) if attempt.token.is_some() && !carried => return Err(Refusal::Unauthorized),
+        None | Some(Attempt { standing: Standing::Gone, .. }) => return Err(Refusal::Gone),
         Some(attempt) => &attempt.standing,
     };
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse::<u64>().ok());
     if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
-        return Err(Class::TooLarge);
+        return Err(Refusal::TooLarge);
     }
-    if is_readable(headers) { Ok(Admitted { standing, limit }) } else { Err(Class::UnsupportedMediaType) }
+    if is_readable(headers) { Ok(Admitted { standing, limit }) } else { Err(Refusal::UnsupportedMediaType) }
 }
 
 impl Admitted<'_> {

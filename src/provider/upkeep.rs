@@ -33,6 +33,7 @@ use crate::metrics::OfProvider;
 use crate::qod::{FaultClass, QosProfile};
 
 /// Everything that is known of one provider between two passes.
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(super) struct Upkeep {
     context: Arc<Context>,
     objects: watch::Receiver<QosProvider>,

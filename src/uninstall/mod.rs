@@ -39,23 +39,14 @@ pub enum Error {
     /// The API server forbids what must be done.
     #[error("the API server forbids it: {0}; the guard runs with the operator's ServiceAccount and roles (rbac.create)")]
     Forbidden(String),
-    /// Neither a service account nor a kubeconfig.
-    #[error("no cluster to talk to: run in a Pod with a ServiceAccount, or set KUBECONFIG")]
-    Config(#[source] Box<kube::config::InferConfigError>),
-    /// The client cannot be made.
-    #[error("the kubeconfig cannot be used")]
-    Client(#[source] Box<kube::Error>),
     /// Standard output.
     #[error("the report cannot be written")]
     Output(#[from] io::Error),
 }
 
 /// The command.
-pub async fn run(arguments: &GuardArguments) -> Result<(), Error> {
-    let mut config = kube::Config::infer().await.map_err(|error| Error::Config(Box::new(error)))?;
-    config.proxy_url = None;
-    let client = crate::operator::client(config).map_err(|error| Error::Client(Box::new(error)))?;
-    guard(&client, &Settings::from(arguments), &Clock::system(), &mut io::stdout()).await
+pub async fn run(client: &Client, arguments: &GuardArguments) -> Result<(), Error> {
+    guard(client, &Settings::from(arguments), &Clock::system(), &mut io::stdout()).await
 }
 
 /// Looks and does until nothing is left to do, at most for the settings' time-out.

@@ -9,9 +9,7 @@ use super::args::Mode;
 use crate::api::{DeletionPolicy, FINALIZER, IN_USE_FINALIZER, PAUSED_ANNOTATION, QosSession};
 use crate::session::facts::Record;
 use crate::session::{bounds, past};
-
-/// Marks QosSessions that the operator makes for Pods and Services, with the value `workload`.
-const SOURCE_LABEL: &str = "qos-operator.io/source";
+use crate::workload::keys::{SOURCE_LABEL, SOURCE_WORKLOAD};
 
 /// How the guard is to act.
 #[derive(Clone, Debug)]
@@ -130,7 +128,7 @@ impl Session {
             orphan,
             deleting: metadata.deletion_timestamp.is_some(),
             paused: has(&metadata.annotations, PAUSED_ANNOTATION, "true"),
-            of_workload: has(&metadata.labels, SOURCE_LABEL, "workload"),
+            of_workload: has(&metadata.labels, SOURCE_LABEL, SOURCE_WORKLOAD),
             namespace: metadata.namespace.unwrap_or_default(),
             name: metadata.name.unwrap_or_default(),
             uid: metadata.uid.unwrap_or_default(),

@@ -34,17 +34,20 @@ async fn pour(start: &str, piece: &[u8]) -> (usize, usize) {
     (most, taken)
 }
 
+static BLANKS: [u8; 65_536] = [b' '; 65_536];
+static LETTERS: [u8; 65_536] = [b'x'; 65_536];
+
 #[test]
 fn a_flood_of_a_hundred_megabytes_costs_less_than_a_few_and_is_cut_off() {
     let head =
         format!("POST /k/{NONCE} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n");
-    let chunk = [b"10000\r\n", &[b' '; 65_536][..], b"\r\n"].concat();
+    let chunk = [b"10000\r\n", &BLANKS[..], b"\r\n"].concat();
     for (what, start, piece) in [
-        ("a body of a known length", format!("{head}Content-Length: 104857600\r\n\r\n"), &[b' '; 65_536][..]),
+        ("a body of a known length", format!("{head}Content-Length: 104857600\r\n\r\n"), &BLANKS[..]),
         ("a chunked body", format!("{head}Transfer-Encoding: chunked\r\n\r\n"), &chunk),
-        ("a header", format!("{head}X: "), &[b'x'; 65_536]),
+        ("a header", format!("{head}X: "), &LETTERS),
         ("headers", head.clone(), &b"X: y\r\n".repeat(10_000)),
-        ("a path", "POST /".to_owned(), &[b'x'; 65_536]),
+        ("a path", "POST /".to_owned(), &LETTERS),
     ] {
         let (most, taken) = runtime().block_on(pour(&start, piece));
         println!("{what}: {taken} bytes were taken, at most {most} more were held");

@@ -55,7 +55,7 @@ pub(super) async fn converse(input: &[u8]) -> (Vec<u8>, usize) {
         let _ = requests.write_all(input).await;
         let _ = requests.shutdown().await;
     };
-    let (_, read, ()) = tokio::join!(server.converse(inner, peer, &shutdown), answers.read_to_end(&mut answered), send);
+    let ((), read, ()) = tokio::join!(server.converse(inner, peer, &shutdown), answers.read_to_end(&mut answered), send);
     read.unwrap();
     (answered, one.0.load(Ordering::Relaxed))
 }
@@ -179,6 +179,6 @@ fn what_is_no_answer_of_ours_fails_the_check() {
     }
     assert!(std::panic::catch_unwind(|| check(b"no bearer", b"HTTP/1.1 204 No Content\r\n\r\n", 1)).is_err());
     check(TOKEN.as_bytes(), b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\ndate: x\r\n\r\n", 1);
-    let encoded: String = TOKEN.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let encoded = TOKEN.bytes().fold(String::new(), |encoded, byte| format!("{encoded}%{byte:02X}"));
     assert!(holds_token(encoded.as_bytes()) && !holds_token(&encoded.as_bytes()[3..]));
 }

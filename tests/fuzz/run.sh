@@ -28,21 +28,26 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="--cfg fuzzing --cfg fuzzing_libfuzzer -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
 export BOLERO_FUZZER=libfuzzer
+# libFuzzer itself is to be fast, in a build for development too.
+export CXXFLAGS="-O2 ${CXXFLAGS:-}"
 # With a target named, the flags do not reach build scripts and macros, which no fuzzer links to.
-build=("$cargo" test --locked --package fuzz --target "$host" --target-dir "$folder")
-"${build[@]}" --no-run
+binary=$("$cargo" test --locked --package fuzz --test fuzz --target "$host" --target-dir "$folder" --no-run \
+  --message-format=json-render-diagnostics | sed -n 's|.*"executable":"\([^"]*/deps/fuzz-[^"]*\)".*|\1|p' | tail -n 1)
 for target in "${targets[@]}"; do
   name=${target//::/__}
+  log="$folder/$name.log"
   mkdir -p "$folder/corpus/$name" "$fuzz/$name/corpus" "$fuzz/$name/crashes"
   echo "== $target, $seconds s"
+  # The first folder is where libFuzzer keeps what it finds. Weighing inputs by entropy took nine tenths of the time.
   BOLERO_LIBFUZZER_ARGS="$folder/corpus/$name $fuzz/$name/corpus -artifact_prefix=$fuzz/$name/crashes/ -max_total_time=$seconds \
--timeout=10 -rss_limit_mb=1024 -max_len=16384 -print_final_stats=1 -verbosity=1" \
-    "${build[@]}" --quiet -- --exact "$target" --nocapture --test-threads 1 2>&1 | tee "$folder/$name.log" |
-    grep -E 'DONE|stat::|ERROR|panicked|SUMMARY|#[0-9]+[[:space:]]+(INITED|pulse)' || true
-  grep -q 'DONE' "$folder/$name.log" || { echo "$target did not run: see $folder/$name.log" >&2; ls "$fuzz/$name/crashes" >&2; exit 1; }
-  if ls "$fuzz/$name/crashes/"* >/dev/null 2>&1; then
-    echo "$target fails: see $folder/$name.log and $fuzz/$name/crashes" >&2
+-entropic=0 -timeout=10 -rss_limit_mb=1024 -max_len=16384 -print_final_stats=1" \
+    "$binary" --exact "$target" --nocapture --test-threads 1 >"$log" 2>&1 || true
+  grep -E 'DONE|stat::|ERROR|panicked|SUMMARY|#[0-9]+[[:space:]]+(INITED|pulse)' "$log" || true
+  if ! grep -q 'DONE' "$log" || [[ -n $(ls "$fuzz/$name/crashes") ]]; then
+    echo "$target fails: see $log and $fuzz/$name/crashes" >&2
     exit 1
   fi
   rmdir "$fuzz/$name/crashes"
+  # Where a target has no corpus of its own.
+  rmdir --ignore-fail-on-non-empty "$fuzz/$name/corpus" "$fuzz/$name"
 done

@@ -79,7 +79,7 @@ fn each_renewal_that_a_candidate_sees_begins_the_wait_anew() {
 #[test]
 fn the_wait_is_that_of_the_holders_record_not_the_candidates_own() {
     let line = line();
-    let long = Record { duration: Some(Duration::from_secs(60)), ..held_by("b", 0) };
+    let long = Record { duration: Some(Duration::from_mins(1)), ..held_by("b", 0) };
     let mut election = Election::new("a", PACE, line.at(0.0));
     for second in [0.0, 59.0] {
         election.looked(Some(&long), line.at(second), 0.0);

@@ -62,7 +62,7 @@ impl Server {
     }
 
     async fn run(&self, stream: TcpStream, tls: Option<TlsAcceptor>, place: Taken, shutdown: CancellationToken) {
-        self.counters.opened();
+        let _open = self.counters.opened();
         // Small answers, each waited for: no reason to hold them back.
         let _ = stream.set_nodelay(true);
         match tls {
@@ -83,6 +83,5 @@ impl Server {
                 }
             }
         }
-        self.counters.closed();
     }
 }

@@ -10,7 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use super::Server;
 use super::counters::Outcome;
 use super::seats::Seat;
-use crate::notify::{Class, Target, admit};
+use super::source::Source;
+use crate::notify::{Class, Refusal, Target, admit};
 
 /// Where the body stood when the answer was found.
 pub(super) struct Answered {
@@ -64,12 +65,7 @@ impl Server {
         let limit = self.settings.body_bytes;
         let admitted = match admit(&head.method, head.uri.query(), &head.headers, attempt.as_ref(), limit) {
             Ok(admitted) => admitted,
-            // The answer to a guess is found before the limit is asked, so that the limit never stands in the way of a right bearer that
-            // comes from the same address: behind a proxy that is not trusted, all do. A bearer cannot be guessed at any rate.
-            Err(class @ (Class::Unauthorized | Class::Gone | Class::MethodNotAllowed)) => {
-                return if self.limits.stranger(source) { Outcome::from(&class) } else { Outcome::StrangerLimited };
-            }
-            Err(class) => return if self.limits.sender(source) { Outcome::from(&class) } else { Outcome::SenderLimited },
+            Err(refusal) => return self.refuse(source, refusal),
         };
         if !self.limits.sender(source) {
             return Outcome::SenderLimited;
@@ -87,6 +83,18 @@ impl Server {
             self.directory.deliver(target, &class);
         }
         Outcome::from(&class)
+    }
+
+    /// The answer to a guess is found before the limit is asked, so that the limit never stands in the way of a right bearer that comes
+    /// from the same address: behind a proxy that is not trusted, all do. A bearer cannot be guessed at any rate.
+    fn refuse(&self, source: Source, refusal: Refusal) -> Outcome {
+        let (within, beyond) = match refusal {
+            Refusal::MethodNotAllowed | Refusal::Unauthorized | Refusal::Gone => {
+                (self.limits.stranger(source), Outcome::StrangerLimited)
+            }
+            Refusal::TooLarge | Refusal::UnsupportedMediaType => (self.limits.sender(source), Outcome::SenderLimited),
+        };
+        if within { Outcome::from(&Class::from(refusal)) } else { beyond }
     }
 }
 

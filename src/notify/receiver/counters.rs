@@ -239,12 +239,19 @@ impl Counters {
         add(&self.reloads[reload as usize]);
     }
 
-    pub(super) fn opened(&self) {
+    /// A connection is open, until the guard is dropped.
+    pub(super) fn opened(&self) -> Open<'_> {
         add(&self.open);
+        Open(&self.open)
     }
+}
 
-    pub(super) fn closed(&self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
+/// While it lives, one more connection is open.
+pub(super) struct Open<'a>(&'a AtomicU64);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::*;
@@ -120,4 +122,35 @@ fn neither_content_type_nor_form_must_fit_the_generation_but_there_must_be_one()
     }
     assert_eq!(judged(None, &[RIGHT], &body(), Some(&known)), Class::UnsupportedMediaType);
     assert_eq!(judged(None, &[JSON, JSON, RIGHT], &body(), Some(&known)), Class::UnsupportedMediaType, "said twice");
+}
+
+proptest::proptest! {
+    #[test]
+    fn the_secret_in_the_query_is_found_in_any_percent_encoding_and_no_other_one_is(
+        encoded: [bool; 32], upper: bool, changed in proptest::option::of(0_usize..32), before in "[a-z=&%+]{0,10}",
+    ) {
+        let mut token: Vec<u8> = TOKEN.into();
+        if let Some(at) = changed {
+            token[at] ^= 1;
+        }
+        let mut written = String::new();
+        for (byte, encoded) in token.iter().zip(encoded) {
+            match (encoded, upper) {
+                (true, true) => write!(written, "%{byte:02X}").unwrap(),
+                (true, false) => write!(written, "%{byte:02x}").unwrap(),
+                (false, _) => written.push(char::from(*byte)),
+            }
+        }
+        let known = Attempt { generation: Generation::V0_8, ..current("s-1") };
+        let status = judged(Some(&format!("{before}&apikey={written}")), &[JSON], &body(), Some(&known)).status();
+        proptest::prop_assert_eq!(status, if changed.is_some() { 401 } else { 204 });
+    }
+}
+
+#[test]
+fn no_more_secrets_are_looked_at_than_one_request_can_need() {
+    let known = Attempt { generation: Generation::V0_8, ..current("s-1") };
+    let query = |wrong: usize| format!("{}apikey={TOKEN}", "apikey=wrong&".repeat(wrong));
+    assert_eq!(judged(Some(&query(3)), &[JSON], &body(), Some(&known)).status(), 204);
+    assert_eq!(judged(Some(&query(4)), &[JSON], &body(), Some(&known)), Class::Unauthorized);
 }

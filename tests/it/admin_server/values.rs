@@ -13,7 +13,11 @@ use super::Serving;
 use crate::support::stage::Stage;
 
 /// Counts are whole numbers.
-#[expect(clippy::cast_precision_loss, reason = "small counts")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::unnecessary_wraps,
+    reason = "small counts, compared with values that may be absent"
+)]
 fn count(calls: u64) -> Option<f64> {
     Some(calls as f64)
 }
@@ -88,6 +92,11 @@ async fn the_series_of_a_provider_that_is_deleted_go_with_it_and_sessions_that_n
     stage.gone("camera-12").await;
     let providers: Api<QosProvider> = Api::all(stage.client.clone());
     providers.delete(stage.provider_name(), &DeleteParams::default()).await.unwrap();
+    let deadline = tokio::time::Instant::now() + super::PATIENCE;
+    while providers.get_opt(stage.provider_name()).await.unwrap().is_some() {
+        assert!(tokio::time::Instant::now() < deadline, "the provider does not go");
+        tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+    }
     stage.create("camera-13", json!({})).await;
     let nobody = [("provider", ""), ("qos_status", "NONE"), ("reason", "ProviderNotFound")];
     let scrape = serving.scrape_until("a session without provider", |scrape| scrape.sum(SESSIONS, &nobody) == Some(1.0)).await;

@@ -50,6 +50,11 @@ fn sets() -> Vec<(String, PathBuf)> {
     sets
 }
 
+/// Objects as one file: JSON is YAML.
+fn stream(objects: &[Value]) -> String {
+    objects.iter().flat_map(|object| ["---\n".to_owned(), object.to_string(), "\n".to_owned()]).collect()
+}
+
 /// What Helm makes of a set of values.
 fn rendered(values: &Path) -> Vec<Value> {
     documents(&render(&["--values", values.to_str().unwrap()]))

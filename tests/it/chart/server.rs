@@ -64,7 +64,7 @@ async fn the_api_server_takes_every_set_of_values_strictly_and_without_a_warning
         // As YAML of one object after another; `-o name` would hide warnings.
         let objects = rendered(&values);
         accounts(cluster, &objects).await;
-        let objects: String = objects.iter().map(|object| format!("---\n{object}\n")).collect();
+        let objects = super::stream(&objects);
         fs::write(&file, objects).unwrap();
         let mut apply = cluster.kubectl();
         apply.args([

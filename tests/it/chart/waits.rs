@@ -13,7 +13,7 @@ use crate::support::stage::Stage;
 fn chart_of(folder: &Path, sessions: &[Value]) {
     fs::create_dir_all(folder.join("templates")).unwrap();
     fs::write(folder.join("Chart.yaml"), "apiVersion: v2\nname: cameras\nversion: 0.1.0\n").unwrap();
-    let objects: String = sessions.iter().map(|session| format!("---\n{session}\n")).collect();
+    let objects = super::stream(sessions);
     fs::write(folder.join("templates/sessions.yaml"), objects).unwrap();
 }
 

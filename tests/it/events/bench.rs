@@ -17,6 +17,7 @@ use crate::support::stage::condition;
 /// Events a second.
 const RATE: u32 = 200;
 
+#[expect(clippy::disallowed_methods, reason = "how long it runs is set from outside")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_of_many_events_costs_one_get_and_the_writes_of_its_change() {
     let events: usize = std::env::var("EVENTS").ok().map_or(40, |events| events.parse().expect("EVENTS is a number"));

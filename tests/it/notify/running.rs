@@ -212,12 +212,12 @@ async fn no_log_line_tells_a_nonce_a_bearer_or_an_address_even_at_trace() {
     let mut tls = Wire::connect_with_tls(secure.address(), &pair.certificate).await.unwrap();
     tls.send(post(NONCE, TOKEN)).await.unwrap();
     assert_eq!(tls.answer().await.unwrap().status, 204);
-    let forwarded = format!("X-Forwarded-For: 203.0.113.5\r\nContent-Length: 0\r\n");
+    let forwarded = "X-Forwarded-For: 203.0.113.5\r\nContent-Length: 0\r\n";
     let apikey = format!("POST /notify/k/{NONCE}/notifications?apikey={TOKEN} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
     for bytes in [
         post(NONCE, "a-wrong-bearer"),
         post("an-unknown-nonce", TOKEN),
-        head(NONCE, TOKEN, &forwarded),
+        head(NONCE, TOKEN, forwarded),
         head(NONCE, TOKEN, "Content-Length: 100000000\r\n"),
         head(NONCE, TOKEN, "Transfer-Encoding: chunked\r\n") + "zz\r\n",
         apikey,

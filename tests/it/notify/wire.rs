@@ -51,7 +51,17 @@ impl Answer {
 impl Wire {
     /// From 127.0.0.`from`: on loopback each of its addresses can be a source.
     pub(super) async fn connect(from: u8, to: SocketAddr) -> io::Result<Self> {
+        Self::connect_by(TcpSocket::new_v4()?, from, to).await
+    }
+
+    /// The same, by a socket that keeps little of what it cannot send yet, so that who writes much sees how far the other side reads.
+    pub(super) async fn connect_narrowly(from: u8, to: SocketAddr) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
+        socket.set_send_buffer_size(4096)?;
+        Self::connect_by(socket, from, to).await
+    }
+
+    async fn connect_by(socket: TcpSocket, from: u8, to: SocketAddr) -> io::Result<Self> {
         socket.bind((Ipv4Addr::new(127, 0, 0, from), 0).into())?;
         let stream = socket.connect(to).await?;
         stream.set_nodelay(true)?;

@@ -56,7 +56,9 @@ sed -n '/^FROM scratch/,$p' Containerfile | sed 's|--from=build /out/|out/|' |
 if [[ ${SBOM:-} != no ]]; then
     syft --quiet "dir:$out/context/out" --source-name qos-operator --source-version "$version" \
         --output "cyclonedx-json=$out/qos-operator.cdx.json"
-    echo "SBOM:   $out/qos-operator.cdx.json ($(jq '[.components[].purl // empty | select(startswith("pkg:cargo/"))] | unique | length' "$out/qos-operator.cdx.json") crates)"
+    crates=$(jq '[.components[].purl // empty | select(startswith("pkg:cargo/"))] | unique | length' "$out/qos-operator.cdx.json")
+    (( crates > 0 )) || { echo "image/build.sh: the binaries do not say what they are made of" >&2; exit 1; }
+    echo "SBOM:   $out/qos-operator.cdx.json ($crates crates)"
 fi
 rm -rf "$out/context"
 echo "image:  $out/qos-operator.tar ($(( $(stat -c %s "$out/qos-operator.tar") / 1000 )) kB), $name"

@@ -218,7 +218,8 @@ fn report(settings: &Settings, told: &str, trouble: Option<&str>) -> String {
          Those that the operator makes for annotated Pods and Services it would make again: \
          helm upgrade {release} --reuse-values --set workloads.enabled=false first.\n\
          uninstallGuard.mode=Delete deletes all QosSessions, Orphan leaves what lives to its expiry, unreleased and paid.\n\
-         Helm now calls the release uninstalling. helm rollback {release} takes the uninstall back. helm uninstall --no-hooks goes \
+         Helm now calls the release uninstalling. helm rollback {release} N, with the last number that helm history {release} shows, takes \
+         the uninstall back (without a number it would go back to older values). helm uninstall --no-hooks goes \
          on all the same: sessions run on, and their objects cannot be deleted until the operator is installed again.",
         timeout = format_args!("{:#}", settings.timeout),
     )

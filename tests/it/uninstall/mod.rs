@@ -68,9 +68,14 @@ async fn wait_fails_at_its_limit_changes_nothing_and_names_what_lives_and_the_re
     let (verdict, out) = guarded(&stage, &settings(&stage, Mode::Wait, 3)).await;
     let Err(Error::Time(report)) = verdict else { panic!("it lets the uninstall go on: {out}") };
     let namespace = &stage.namespace;
-    for part in
-        ["Nothing was changed", "kubectl delete qos --all -A --wait", "helm rollback qos", "helm uninstall qos", "--no-hooks"]
-    {
+    for part in [
+        "Nothing was changed",
+        "kubectl delete qos --all -A --wait",
+        "helm rollback qos N",
+        "helm history qos",
+        "helm uninstall qos",
+        "--no-hooks",
+    ] {
         assert!(report.contains(part), "{part} is missing in {report}");
     }
     for number in [1, 2] {

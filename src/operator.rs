@@ -142,6 +142,7 @@ pub fn start(
     parts.spawn(provider::run(client, provider_settings, providers, shutdown.clone()));
     let counts = workload::Counts::default();
     if let Some(workloads) = settings.workloads {
+        counts.show(&context.vitals.metrics);
         let (context, sessions) = (Arc::clone(&context), settings.sessions.clone());
         parts.spawn(workload::run(context, workloads, sessions, counts.clone(), shutdown.clone()));
     }

@@ -82,8 +82,13 @@ pub async fn look(client: &Client, arguments: &RunArguments) -> Vec<Line> {
         }
     }];
     lines.extend(definitions(client).await);
-    let elects = arguments.leader.leader_election;
-    let rights = RIGHTS.iter().filter(|right| elects || right.need != Need::Election);
+    let needed = |right: &&Right| match right.need {
+        Need::Always | Need::Optional => true,
+        Need::Election => arguments.leader.leader_election,
+        Need::Workloads => arguments.workloads.workloads,
+        Need::NodeDevices => arguments.workloads.workloads && arguments.workloads.workload_node_devices,
+    };
+    let rights = RIGHTS.iter().filter(needed);
     let asked = rights.flat_map(|right| right.verbs.iter().map(move |verb| (right, *verb)));
     lines.extend(join_all(asked.map(|(right, verb)| may(client, arguments, right, verb))).await);
     lines.push(default_provider(client, arguments).await);

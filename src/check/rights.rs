@@ -30,6 +30,10 @@ pub enum Need {
     Always,
     /// One of several replicas.
     Election,
+    /// Who serves annotated Pods and Services.
+    Workloads,
+    /// Who takes the devices of Pods from their Nodes.
+    NodeDevices,
     /// Who wants what `why` names.
     Optional,
 }
@@ -40,6 +44,8 @@ impl Need {
         match self {
             Self::Always => "yes",
             Self::Election => "with --leader-election",
+            Self::Workloads => "with --workloads",
+            Self::NodeDevices => "with --workload-node-devices",
             Self::Optional => "no",
         }
     }
@@ -127,6 +133,38 @@ pub const RIGHTS: &[Right] = &[
         scope: Scope::Own,
         need: Need::Election,
         why: "to know and to tell which replica leads",
+    },
+    Right {
+        group: "",
+        resource: "pods",
+        verbs: &["list", "watch"],
+        scope: Scope::Watched,
+        need: Need::Workloads,
+        why: "to see which Pods ask for QosSessions by annotation",
+    },
+    Right {
+        group: "",
+        resource: "services",
+        verbs: &["list", "watch"],
+        scope: Scope::Watched,
+        need: Need::Workloads,
+        why: "to see which Services ask for QosSessions by annotation",
+    },
+    Right {
+        group: "qos-operator.io",
+        resource: "qossessions",
+        verbs: &["create", "delete"],
+        scope: Scope::Watched,
+        need: Need::Workloads,
+        why: "to make their QosSessions and to take them away",
+    },
+    Right {
+        group: "",
+        resource: "nodes",
+        verbs: &["list", "watch"],
+        scope: Scope::Cluster,
+        need: Need::NodeDevices,
+        why: "to know the device that a Node names for its Pods",
     },
     Right {
         group: "",

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::metrics::Metrics;
+
 /// Sums that all clones share.
 #[derive(Clone, Debug, Default)]
 pub struct Counts(Arc<[AtomicUsize; 3]>);
@@ -21,6 +23,18 @@ impl Counts {
     /// QosSessions that were made for them.
     pub fn children(&self) -> usize {
         self.0[2].load(Ordering::Relaxed)
+    }
+
+    /// Shows them as metrics.
+    pub fn show(&self, metrics: &Metrics) {
+        let gauge = |name, help, place: usize| {
+            let sums = Arc::clone(&self.0);
+            let read = move || i64::try_from(sums[place].load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+            metrics.gauge(name, help, read);
+        };
+        gauge("workloads", "Pods and Services that ask for QosSessions by annotation.", 0);
+        gauge("workloads_unserved", "Those whose annotations cannot be used, or whose namespace has not opted in.", 1);
+        gauge("workload_sessions", "QosSessions that were made for Pods and Services.", 2);
     }
 
     /// A namespace that had `before` has `after`.

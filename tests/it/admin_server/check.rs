@@ -95,18 +95,19 @@ async fn the_table_of_rights_is_all_that_the_operator_needs_and_uses_and_without
     let manifest = folder.path().join("roles.json");
     std::fs::write(&manifest, roles(&namespace, &namespace).to_string()).unwrap();
     stdout_of(stage.cluster.kubectl().arg("apply").arg("-f").arg(&manifest));
-    // The authorizer learns of new roles a moment later.
+    // The authorizer learns of new roles a moment later, and the storage of new definitions takes a moment too.
+    let no_default = "warning: default provider: no QosProvider is the default";
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let granted = loop {
         let granted = look();
-        if granted.well || tokio::time::Instant::now() > deadline {
+        let settled = granted.lines("warning").iter().any(|line| line.starts_with(no_default));
+        if (granted.well && settled) || tokio::time::Instant::now() > deadline {
             break granted;
         }
     };
     assert!(granted.well, "{}", granted.text);
     assert_eq!(granted.lines("FAILED"), Vec::<&str>::new(), "{}", granted.text);
-    let warned = granted.lines("warning");
-    assert!(warned.iter().any(|line| line.starts_with("warning: default provider: no QosProvider is the default")), "{warned:?}");
+    assert!(granted.lines("warning").iter().any(|line| line.starts_with(no_default)), "{}", granted.text);
 
     // The operator lives a whole life with them; what `check` asked before does not count.
     let before = stage.cluster.audit_events().iter().filter(|event| event.user == user).count();

@@ -175,7 +175,7 @@ async fn populate(client: &Client, size: &Size) {
             // Every second namespace may ask.
             if n % 2 == 0 && n / 2 < size.asking {
                 let mut all = annotations(USUAL);
-                all["qos-operator.io/device"] = format!("tel:+4477009{:05}", n).into();
+                all["qos-operator.io/device"] = format!("tel:+4477009{n:05}").into();
                 pod["metadata"]["annotations"] = all;
             }
             async move {

@@ -3,7 +3,7 @@
 # In image/ of cargo's target folder it leaves
 #   qos-operator.tar       the image, an OCI archive
 #   qos-operator.cdx.json  its parts (SBOM, CycloneDX), unless SBOM=no
-# The same sources, compiler and CA bundle give the same image, byte for byte. Prints the image's digest.
+# The same binaries, CA bundle and labels give the same image, byte for byte. Prints the image's digest.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

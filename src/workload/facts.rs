@@ -58,7 +58,7 @@ pub enum Place {
     Pod {
         /// Where it is bound to.
         node: Option<String>,
-        /// Its phase is Succeeded or Failed.
+        /// Its phase is Succeeded or Failed, or it mirrors a static Pod of its Node.
         finished: bool,
     },
     /// A Service.

@@ -23,13 +23,15 @@ pub fn pod(pod: &Pod) -> Claimant {
     let metadata = &pod.metadata;
     let controller = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true)).map(owner);
     let phase = pod.status.phase.as_deref();
+    // A kubelet makes its mirror in any namespace it likes: no one who may ask there has asked.
+    let is_mirror = controller.as_ref().is_some_and(|owner| (owner.api_version.as_str(), owner.kind.as_str()) == ("v1", "Node"));
     claimant(
         Kind::Pod,
         metadata,
         controller,
         Place::Pod {
             node: pod.spec.node_name.clone().filter(|node| !node.is_empty()),
-            finished: matches!(phase, Some("Succeeded" | "Failed")),
+            finished: is_mirror || matches!(phase, Some("Succeeded" | "Failed")),
         },
     )
 }
@@ -175,6 +177,10 @@ mod tests {
         assert!(running.counts() && !running.deleting && matches!(running.parsed, Parsed::Asks(_)));
         manifest["status"]["phase"] = "Failed".into();
         assert!(!read_pod(manifest.clone()).counts());
+        manifest["status"]["phase"] = "Running".into();
+        let node = json!([{ "apiVersion": "v1", "kind": "Node", "name": "edge-7", "uid": "n1", "controller": true }]);
+        manifest["metadata"]["ownerReferences"] = node;
+        assert!(!read_pod(manifest.clone()).counts(), "a mirror of a static Pod asks for nothing");
         manifest["status"] = json!({});
         manifest["spec"] = json!({});
         manifest["metadata"]["ownerReferences"] = json!(null);

@@ -91,7 +91,21 @@ fn what_the_pages_name_is_there() {
     let schema: Value =
         serde_json::from_str(&fs::read_to_string(in_repository("charts/qos-operator/values.schema.json")).unwrap()).unwrap();
     let mut named = 0;
-    for page in PAGES.into_iter().chain(["charts/qos-operator/README.md", "docs/runbooks.md"]) {
+    let more = [
+        "charts/qos-operator/README.md",
+        "docs/runbooks.md",
+        "docs/README.md",
+        "docs/getting-started.md",
+        "docs/concepts.md",
+        "docs/security.md",
+        "docs/network.md",
+        "docs/sizing.md",
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+    ];
+    for page in PAGES.into_iter().chain(more) {
         let text = fs::read_to_string(in_repository(page)).unwrap();
         for rest in text.split("--set ").skip(1) {
             for setting in rest.split([' ', '`', '\n']).next().unwrap_or_default().split(',') {

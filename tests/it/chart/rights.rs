@@ -209,7 +209,12 @@ fn granted(objects: &[Value]) -> BTreeSet<String> {
 fn the_chart_grants_what_the_command_check_asks_for() {
     for values in [&[][..], &["--set", "workloads.enabled=false"], &["--set", "watchNamespaces={stadium}"]] {
         let granted = granted(&documents(&render(values)));
-        let needed = RIGHTS.iter().filter(|right| right.need != Need::Optional);
+        let workloads = !values.contains(&"workloads.enabled=false");
+        let needed = RIGHTS.iter().filter(|right| match right.need {
+            Need::Optional => false,
+            Need::Workloads | Need::NodeDevices => workloads,
+            Need::Always | Need::Election => true,
+        });
         let missing: Vec<_> = needed
             .flat_map(|needed| needed.verbs.iter().map(|verb| right(needed.group, needed.resource, verb)))
             .filter(|right| !granted.contains(right))

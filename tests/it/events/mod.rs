@@ -3,6 +3,7 @@
 // What clippy allows in tests, it allows in their helpers only under this.
 #![cfg(test)]
 
+mod attack;
 mod bench;
 mod hints;
 mod life;

@@ -91,6 +91,11 @@ impl Scene {
         self.stage.provider(spec).await;
     }
 
+    /// Where the receiver listens.
+    pub(super) const fn address(&self) -> std::net::SocketAddr {
+        self.receiver.address()
+    }
+
     /// Every event that the provider has sent so far has been answered.
     pub(super) async fn delivered(&self) {
         let done = async {

@@ -95,7 +95,7 @@ async fn each_of_many_events_costs_one_get_and_the_writes_of_its_change() {
         each(deleted),
     );
     assert_eq!(stage.calls(Operation::Get) - gets, u64::try_from(events).unwrap(), "one GET an event");
-    assert_eq!(stage.calls(Operation::Delete), u64::try_from(events).unwrap());
+    assert_eq!(stage.releases(), u64::try_from(events).unwrap());
     assert!(writes_of(writes) <= 2 * events, "{} writes for {events} events", writes_of(writes));
     scene.finish().await;
 }

@@ -184,6 +184,8 @@ async fn slow_senders_of_heads_and_of_bodies_are_closed_when_their_time_is_over(
     let wait = async {
         while counters.connection(Connection::HeadTimeout) < 20 || counters.of(Outcome::BodyTimeout) < 20 {
             right_event(2, to).await;
+            // Below what one source may send.
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         while drips.join_next().await.is_some() {}
     };

@@ -18,6 +18,7 @@ use qos_operator::operator::{self, Operator, Settings};
 use qos_operator::session;
 use qos_operator::session::facts::Margins;
 use qos_operator::simulator::generation::Generation;
+use qos_operator::simulator::requests::Request;
 use qos_operator::simulator::settings::Operation;
 use qos_operator::simulator::{Admin, Builder, Simulator};
 use qos_operator::workload;
@@ -352,6 +353,13 @@ impl Stage {
     /// How often the provider was asked to do this.
     pub(crate) fn calls(&self, operation: Operation) -> u64 {
         self.admin.calls(operation)
+    }
+
+    /// How many sessions the provider released at our word. A release whose record met a newer object is made again, and finds
+    /// nothing: that is no second one.
+    pub(crate) fn releases(&self) -> u64 {
+        let done = |request: &&Request| request.operation == Operation::Delete && request.status == Some(204);
+        u64::try_from(self.admin.requests().iter().filter(done).count()).unwrap()
     }
 
     /// The Events on the object: type, reason, note; in order of their time.

@@ -69,7 +69,7 @@ async fn another_provider_is_a_delete_at_the_first_and_then_a_post_at_the_second
         .requests()
         .into_iter()
         .filter_map(|request| match request.operation {
-            // A DELETE whose record met a newer object is made again, and finds nothing.
+            // As in `Stage::releases`.
             Operation::Create | Operation::Delete if request.status != Some(404) => Some((request.operation, request.status)),
             _ => None,
         })

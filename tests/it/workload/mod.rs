@@ -236,7 +236,7 @@ impl Workloads {
 
     /// Creates and DELETEs at the provider so far.
     pub(super) fn calls(&self) -> [u64; 2] {
-        [self.stage.calls(Operation::Create), self.stage.calls(Operation::Delete)]
+        [self.stage.calls(Operation::Create), self.stage.releases()]
     }
 
     /// The end of a test: whoever asks is gone, then all else.

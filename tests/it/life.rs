@@ -39,7 +39,7 @@ async fn a_session_that_is_requested_first_costs_one_write_more() {
     let object = stage.ready("camera-12", "False", "Requested").await;
     assert_eq!(status(&object).qos_status.as_deref(), Some("REQUESTED"));
     assert_eq!(condition(&object, "Reconciling").0, "True");
-    stage.pass(21);
+    stage.pass(21).await;
     stage.available("camera-12").await;
     stage.delete("camera-12").await;
     stage.gone("camera-12").await;
@@ -54,7 +54,7 @@ async fn a_standing_session_is_extended_before_its_expiry_with_one_write_each() 
     stage.create("camera-12", json!({})).await;
     let first = status(&stage.available("camera-12").await).expires_at.unwrap();
     let before = stage.writes("camera-12").len();
-    stage.pass(3600 - 200);
+    stage.pass(3600 - 200).await;
     let object = stage.until("camera-12", "extended", |object| status(object).expires_at.is_some_and(|at| at.0 > first.0)).await;
     assert_eq!(condition(&object, "Ready"), ("True", "Available"));
     assert_eq!(stage.calls(Operation::Extend), 1);
@@ -65,7 +65,7 @@ async fn a_standing_session_is_extended_before_its_expiry_with_one_write_each() 
     assert!(cost.len() <= 2, "{cost:?}");
     let second = status(&stage.get("camera-12").await.unwrap()).expires_at.unwrap();
     let before = stage.writes("camera-12").len();
-    stage.pass(3600);
+    stage.pass(3600).await;
     stage.until("camera-12", "extended again", |object| status(object).expires_at.is_some_and(|at| at.0 > second.0)).await;
     stage.quiet().await;
     let cost: Vec<_> = stage.writes("camera-12").split_off(before);
@@ -78,13 +78,13 @@ async fn a_run_ends_expired_and_is_not_bought_again() {
     let stage = Stage::new("expiry").await;
     stage.create("camera-12", json!({ "durationSeconds": 600 })).await;
     stage.available("camera-12").await;
-    stage.pass(700);
+    stage.pass(700).await;
     let object = stage.ready("camera-12", "True", "Expired").await;
     let told = status(&object);
     assert_eq!(told.qos_status.as_deref(), Some("UNAVAILABLE"));
     assert_eq!(told.status_info.as_deref(), Some("DURATION_EXPIRED"));
     assert_eq!(told.session_id, None);
-    stage.pass(7200);
+    stage.pass(7200).await;
     stage.quiet().await;
     assert_eq!(stage.calls(Operation::Create), 1);
     stage.finish().await;
@@ -99,7 +99,7 @@ async fn after_network_terminated_the_device_is_freed_by_a_delete_and_served_aga
     stage.create("camera-12", json!({})).await;
     let first = status(&stage.available("camera-12").await).session_id;
     assert_eq!(stage.admin.terminate(&Selection::default()), 1);
-    stage.pass(70);
+    stage.pass(70).await;
     let second = stage
         .until("camera-12", "served again", |object| {
             condition(object, "Ready") == ("True", "Available") && status(object).session_id != first
@@ -240,7 +240,7 @@ async fn twenty_sessions_at_rest_cost_no_write_and_no_call_but_their_polls() {
     let creates = stage.calls(Operation::Create);
     // Each is polled once in 300 s, give or take a tenth.
     for _ in 0..17 {
-        stage.pass(20);
+        stage.pass(20).await;
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     stage.quiet().await;

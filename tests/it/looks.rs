@@ -14,7 +14,7 @@ async fn an_extend_without_an_answer_is_looked_after_when_its_pause_is_over_and_
     stage.create("camera-12", json!({})).await;
     let first = stage.available("camera-12").await.status.unwrap().expires_at.unwrap();
     stage.admin.add_fault(Fault::once(Target::Extend, What::DropBefore)).unwrap();
-    stage.pass(3600 - 200);
+    stage.pass(3600 - 200).await;
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while stage.calls(Operation::Extend) == 0 {
         assert!(std::time::Instant::now() < deadline, "the extend is not tried");
@@ -22,7 +22,7 @@ async fn an_extend_without_an_answer_is_looked_after_when_its_pause_is_over_and_
     }
     stage.quiet().await;
     // The pause is 5 s, the next poll minutes away.
-    stage.pass(6);
+    stage.pass(6).await;
     let later = |object: &QosSession| {
         object.status.as_ref().and_then(|status| status.expires_at.as_ref()).is_some_and(|at| at.0 > first.0)
     };

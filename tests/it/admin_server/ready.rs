@@ -42,7 +42,7 @@ async fn readiness_ends_a_minute_after_the_api_server_and_comes_back_with_it_and
     assert_eq!(serving.get("/readyz").await.0, 200, "a minute is allowed for");
     // Asking the API server must have failed before the minute begins.
     tokio::time::sleep(Duration::from_secs(11)).await;
-    stage.pass(61);
+    stage.pass(61).await;
     let wrong = serving.until("/readyz", 503, |text| text.contains("[-]api-server failed: asking it has failed for")).await;
     for kind in ["namespaces", "qosproviders", "qossessions", "secrets"] {
         assert!(wrong.contains(&format!("[-]watch-{kind} failed: the watch has failed for ")), "{wrong}");

@@ -129,7 +129,7 @@ async fn a_gate_that_a_429_has_closed_shows_its_reason_and_opens_with_its_time()
     assert_eq!(scrape.sum(CALLS, &limited), Some(1.0));
     let waits = [provider, ("qos_status", "NONE"), ("ready", "False"), ("reason", "QuotaExceeded")];
     serving.scrape_until("the session that waits", |scrape| scrape.sum(SESSIONS, &waits) == Some(1.0)).await;
-    stage.pass(601);
+    stage.pass(601).await;
     stage.available("camera-12").await;
     assert_eq!(serving.scrape().await.sum(closed, &gate("QuotaExceeded")), Some(0.0));
     stage.finish().await;

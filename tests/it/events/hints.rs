@@ -64,7 +64,7 @@ async fn the_late_echo_of_our_own_delete_moves_nothing() {
     };
     let second = stage.until("camera-12", "replaced", replaced).await;
     let (gets, sent) = (stage.calls(Operation::Get), stage.admin.notifications().sent);
-    stage.pass(31);
+    stage.pass(31).await;
     while stage.admin.notifications().sent < sent + 2 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -92,7 +92,7 @@ async fn a_late_event_for_an_object_that_was_made_anew_is_told_gone_and_changes_
     stage.create("camera-12", json!({ "durationSeconds": 3600 })).await;
     let second = stage.available("camera-12").await;
     let refused = stage.admin.notifications().refused;
-    stage.pass(31);
+    stage.pass(31).await;
     while stage.admin.notifications().refused == refused {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -30,7 +30,7 @@ async fn told(row: Row) {
     if row.says_status {
         stage.ready("camera-12", "False", "Requested").await;
         assert_eq!(stage.calls(Operation::Get), scene.probes);
-        stage.pass(31);
+        stage.pass(31).await;
     }
     stage.available("camera-12").await;
     let gets = stage.calls(Operation::Get) - scene.probes;

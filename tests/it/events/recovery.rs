@@ -33,7 +33,7 @@ async fn told(scene: &Scene, reason: &str) -> usize {
 async fn the_first_event_of_a_session_whose_id_was_lost_brings_it_and_it_is_adopted_after_one_look() {
     let scene = lost("lost").await;
     let stage = &scene.stage;
-    stage.pass(31);
+    stage.pass(31).await;
     let object = stage.available("camera-12").await;
     assert_eq!(id(&object), Some(stage.admin.sessions()[0].id.to_string()));
     assert_eq!((stage.calls(Operation::Create), stage.calls(Operation::Get) - scene.probes), (1, 1));
@@ -49,7 +49,7 @@ async fn a_session_that_an_event_brings_and_nobody_wants_any_more_is_released() 
     stage.delete("camera-12").await;
     stage.quiet().await;
     assert!(stage.get("camera-12").await.is_some(), "what may live holds the object");
-    stage.pass(31);
+    stage.pass(31).await;
     stage.gone("camera-12").await;
     assert_eq!((stage.calls(Operation::Create), stage.releases()), (1, 1));
     scene.finish().await;
@@ -62,9 +62,9 @@ async fn after_an_edit_the_session_that_an_event_brings_is_released_before_the_n
     stage.patch("camera-12", json!({ "spec": { "qosProfile": "QOS_S" } })).await;
     stage.quiet().await;
     assert_eq!(stage.calls(Operation::Create), 1);
-    stage.pass(31);
+    stage.pass(31).await;
     stage.until("camera-12", "requested anew", |object| id(object).is_some() && stage.calls(Operation::Create) == 2).await;
-    stage.pass(31);
+    stage.pass(31).await;
     stage.available("camera-12").await;
     assert_eq!((stage.calls(Operation::Create), stage.releases()), (2, 1));
     scene.finish().await;
@@ -89,7 +89,7 @@ async fn an_event_that_names_a_session_of_another_flow_is_not_adopted_and_that_s
     assert_eq!((id(&object), condition(&object, "Ready").1), (None, "OutcomeUnknown"));
     assert_eq!(stage.calls(Operation::Delete), 0);
     // Its own still brings the right one.
-    stage.pass(31);
+    stage.pass(31).await;
     let object = stage.available("camera-12").await;
     assert_ne!(id(&object), id(&other));
     scene.finish().await;

@@ -85,7 +85,7 @@ async fn past_the_end_of_its_bearer_a_session_is_polled_more_often() {
     for _ in 0..9 {
         let expires = stage.get("camera-12").await.unwrap().status.unwrap().expires_at.unwrap().0;
         let wait = expires.duration_since(stage.clock.now()).as_secs() - 250;
-        stage.pass(wait);
+        stage.pass(wait).await;
         stage
             .until("camera-12", "extended", |object| {
                 object.status.as_ref().and_then(|status| status.expires_at.as_ref()).is_some_and(|at| at.0 > expires)

@@ -14,7 +14,7 @@ async fn a_renewal_that_was_missed_is_made_at_once_also_after_the_expiry() {
         stage.create("camera-12", json!({})).await;
         let first = status(&stage.available("camera-12").await).expires_at.unwrap();
         stage.stop().await;
-        stage.pass(away);
+        stage.pass(away).await;
         stage.start().await;
         stage
             .until("camera-12", "renewed", |object| {

@@ -96,7 +96,7 @@ async fn a_run_that_is_terminated_near_its_end_buys_no_more_than_what_is_left() 
         .await;
     stage.available("once").await;
     let first = status(&stage.available("always").await).session_id;
-    stage.pass(20);
+    stage.pass(20).await;
     stage.admin.terminate(&Selection::default());
     stage.let_pass(12, 3).await;
     let object = stage.ready("once", "True", "Expired").await;
@@ -195,7 +195,7 @@ async fn a_create_whose_connection_breaks_is_never_sent_again_by_itself() {
         stage.quiet().await;
         assert_eq!(stage.calls(Operation::Create), 1, "no layer sends it again");
         // After the settling time one more send finds out, where the provider refuses overlaps.
-        stage.pass(140);
+        stage.pass(140).await;
         if landed {
             let object = stage.ready("camera-12", "False", "DeviceBusy").await;
             assert!(

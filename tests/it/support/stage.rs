@@ -275,16 +275,32 @@ impl Stage {
         self.sessions().delete(name, &DeleteParams::default()).await.unwrap();
     }
 
-    /// Lets time pass for everybody on this stage.
-    pub(crate) fn pass(&self, seconds: i64) {
+    /// Lets time pass for everybody on this stage, in one step, once nothing is under way.
+    pub(crate) async fn pass(&self, seconds: i64) {
+        self.settled().await;
         self.clock.advance(SignedDuration::from_secs(seconds));
     }
 
     /// Lets `seconds` pass, `step` at a time, so that what is due meanwhile is done.
     pub(crate) async fn let_pass(&self, seconds: i64, step: i64) {
         for _ in 0..seconds / step {
-            self.pass(step);
+            self.pass(step).await;
             tokio::time::sleep(Duration::from_millis(80)).await;
+        }
+        self.settled().await;
+    }
+
+    /// Returns when no pass runs, waits or is due, or after a second (an answer may be withheld). A pass that a step of the clock
+    /// overtakes sees its send window gone, and its object rests from after the step.
+    async fn settled(&self) {
+        let Some(context) = self.operator.as_ref().map(|operator| &operator.context) else { return };
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
+        let busy = || {
+            let (running, waiting) = context.turns.load();
+            running + waiting.len() + context.timers.load(self.clock.now()).1 > 0
+        };
+        while busy() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 

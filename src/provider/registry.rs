@@ -46,6 +46,9 @@ pub enum Change {
 #[derive(Debug, Default)]
 struct State {
     providers: BTreeMap<String, Arc<Provider>>,
+    /// Whose word counts on the provider of that name.
+    tenures: HashMap<String, Tenure>,
+    last_tenure: u64,
     /// By UID, also of providers that are not known yet: sessions may be told of first.
     files: HashMap<String, Arc<File>>,
     /// UID of the provider at which an object holds or may hold a session, by the object's UID.
@@ -54,6 +57,11 @@ struct State {
     loaded: bool,
     namespaces: Namespaces,
 }
+
+/// The time for which one task looks after a provider. A task that is ended may be in the middle of a step: what it still says
+/// after the end counts no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tenure(u64);
 
 /// What outlives the snapshots of one provider.
 #[derive(Debug, Default)]
@@ -226,11 +234,24 @@ impl Providers {
         }
     }
 
-    /// Puts a provider in the place of the one of that name, and tells if there is a difference that sessions see.
-    pub(super) fn publish(&self, provider: &Arc<Provider>) {
+    /// A task looks after the provider of that name from now on, until [`Providers::remove`] or the next one.
+    pub(super) fn begin(&self, name: &str) -> Tenure {
+        let mut state = self.0.state.lock();
+        state.last_tenure += 1;
+        let tenure = Tenure(state.last_tenure);
+        state.tenures.insert(name.to_owned(), tenure);
+        tenure
+    }
+
+    /// Puts a provider in the place of the one of that name, and tells if there is a difference that sessions see. Nothing is done
+    /// once the tenure is over.
+    pub(super) fn publish(&self, tenure: Tenure, provider: &Arc<Provider>) {
         let name = provider.name.clone();
         let change = {
             let mut state = self.0.state.lock();
+            if state.tenures.get(&name) != Some(&tenure) {
+                return;
+            }
             let is_default = provider.is_default;
             let before = state.providers.insert(name.clone(), Arc::clone(provider));
             if before.as_ref().map_or(is_default, |before| before.is_default != is_default) {
@@ -253,7 +274,8 @@ impl Providers {
         if !state.occupancy_complete || !file.usage.lock().holders.is_empty() || self.wished_until(file).is_some() {
             return false;
         }
-        if let Some(provider) = state.providers.get_mut(name) {
+        // Another one of that name has a file of its own.
+        if let Some(provider) = state.providers.get_mut(name).filter(|provider| std::ptr::eq(&raw const *provider.file, file)) {
             Arc::make_mut(provider).marked = false;
         }
         true
@@ -263,6 +285,7 @@ impl Providers {
     pub(super) fn remove(&self, name: &str, uid: &str) {
         {
             let mut state = self.0.state.lock();
+            state.tenures.remove(name);
             if state.providers.get(name).is_some_and(|provider| provider.uid == uid) {
                 state.providers.remove(name);
                 state.wake_all();

@@ -23,7 +23,7 @@ use super::object::Notice;
 use super::probe::{Discovery, Probed, probe};
 use super::readiness::{Finding, Verdict, not_checked};
 use super::record::Record;
-use super::registry::File;
+use super::registry::{File, Tenure};
 use super::snapshot::Provider;
 use crate::api::{
     ConditionType, EventReason, IS_DEFAULT_PROVIDER_ANNOTATION, PAUSED_ANNOTATION, QosProvider, RECONCILE_REQUESTED_AT_ANNOTATION,
@@ -36,6 +36,7 @@ use crate::qod::{FaultClass, QosProfile};
 #[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(super) struct Upkeep {
     context: Arc<Context>,
+    tenure: Tenure,
     objects: watch::Receiver<QosProvider>,
     name: String,
     file: Arc<File>,
@@ -74,6 +75,7 @@ impl Upkeep {
             file.usage.lock().restore(budget, clock.now());
         }
         let mut upkeep = Self {
+            tenure: context.providers.begin(&object.name_any()),
             name: object.name_any(),
             gate: Arc::new(Gate::new(file.wake.clone())),
             limits: Arc::new(Limits::new(object.spec.limits.clone(), clock.clone())),
@@ -196,7 +198,7 @@ impl Upkeep {
         let silent = {
             let mut callbacks = self.file.callbacks.lock();
             callbacks.aim(target, shown.map(|shown| (shown.status.as_str(), shown.message.as_str())));
-            self.unheard_until = callbacks.conclude(now).1;
+            self.unheard_until = callbacks.conclude(now);
             callbacks.silent()
         };
         if silent != self.silent {
@@ -288,7 +290,7 @@ impl Upkeep {
     fn publish(&self) {
         let object = &self.record.object;
         let annotated = |key: &str| object.annotations().get(key).is_some_and(|value| value == "true");
-        self.context.providers.publish(&Arc::new(Provider {
+        let provider = Arc::new(Provider {
             name: self.name.clone(),
             uid: object.uid().unwrap_or_default(),
             generation: connection::generation(&object.spec),
@@ -305,7 +307,8 @@ impl Upkeep {
             created: object.creation_timestamp().map(|time| time.0),
             file: self.file.clone(),
             clock: self.context.providers.clock().clone(),
-        }));
+        });
+        self.context.providers.publish(self.tenure, &provider);
     }
 
     /// Warns, once, that another provider is the default though this one is annotated too.

@@ -32,6 +32,12 @@ fn provider(providers: &Providers, name: &str, change: serde_json::Value) -> Pro
     }
 }
 
+/// As the task that looks after it does.
+fn publish(providers: &Providers, provider: &Arc<Provider>) {
+    let tenure = providers.0.state.lock().tenures.get(&provider.name).copied();
+    providers.publish(tenure.unwrap_or_else(|| providers.begin(&provider.name)), provider);
+}
+
 fn registry() -> Providers {
     Providers::new(Clock::system())
 }
@@ -42,7 +48,7 @@ fn of_several_defaults_the_newest_wins_and_of_equally_old_ones_the_first_by_name
     assert_eq!(providers.default_name(), None);
     for (name, is_default, second) in [("a", true, 100), ("c", true, 200), ("b", true, 200), ("d", false, 300)] {
         let created = Timestamp::from_second(second).ok();
-        providers.publish(&Arc::new(Provider { is_default, created, ..provider(&providers, name, json!({})) }));
+        publish(&providers, &Arc::new(Provider { is_default, created, ..provider(&providers, name, json!({})) }));
     }
     assert_eq!(providers.default_name().as_deref(), Some("b"));
     providers.remove("b", "uid-of-b");
@@ -55,7 +61,7 @@ fn a_changed_label_admits_a_namespace_and_tells_only_the_providers_that_select_b
     let gold = json!({"allowedNamespaces": {"from": "Selector", "selector": {"matchLabels": {"tier": "gold"}}}});
     let none = json!({"allowedNamespaces": {"from": "None"}});
     for (name, change) in [("selects", gold), ("all", json!({})), ("none", none)] {
-        providers.publish(&Arc::new(provider(&providers, name, change)));
+        publish(&providers, &Arc::new(provider(&providers, name, change)));
     }
     let admits = |name| providers.admits(&providers.get(name).unwrap(), "stadium");
     assert_eq!((admits("all"), admits("none"), admits("selects")), (true, false, false));
@@ -74,7 +80,7 @@ fn a_mark_is_not_taken_away_while_somebody_holds_or_is_about_to_or_may_not_have_
     let providers = registry();
     let told = Arc::new(Provider { marked: true, ..provider(&providers, "x", json!({})) });
     let file = told.file.clone();
-    providers.publish(&told);
+    publish(&providers, &told);
     assert!(!providers.unmark("x", &file), "before all objects were told of");
     assert_eq!(providers.sessions(&file, 7).0, 7);
     providers.set_occupancy("uid-1", Some("uid-of-x"));
@@ -94,7 +100,7 @@ fn a_mark_is_not_taken_away_while_somebody_holds_or_is_about_to_or_may_not_have_
 fn an_object_that_moves_counts_at_one_provider_and_a_freed_place_tells_who_waits() {
     let providers = registry();
     for name in ["x", "y"] {
-        providers.publish(&Arc::new(provider(&providers, name, json!({"budget": {"maxSessions": 1}}))));
+        publish(&providers, &Arc::new(provider(&providers, name, json!({"budget": {"maxSessions": 1}}))));
     }
     providers.set_occupancy("uid-1", Some("uid-of-x"));
     assert!(providers.get("x").unwrap().over_budget(false).is_some());
@@ -112,14 +118,35 @@ fn an_object_that_moves_counts_at_one_provider_and_a_freed_place_tells_who_waits
 fn an_unchanged_provider_wakes_nobody_and_a_changed_one_does() {
     let providers = registry();
     let first = Arc::new(provider(&providers, "x", json!({})));
-    providers.publish(&first);
+    publish(&providers, &first);
     let mut changes = providers.changes();
-    providers.publish(&first);
+    publish(&providers, &first);
     assert!(changes.try_recv().is_err());
-    providers.publish(&Arc::new(Provider { marked: true, ..Provider::clone(&first) }));
+    publish(&providers, &Arc::new(Provider { marked: true, ..Provider::clone(&first) }));
     assert_eq!(changes.try_recv(), Ok(Change::Marked("x".to_owned())));
-    providers.publish(&Arc::new(Provider { marked: true, paused: true, ..Provider::clone(&first) }));
+    publish(&providers, &Arc::new(Provider { marked: true, paused: true, ..Provider::clone(&first) }));
     assert_eq!(changes.try_recv(), Ok(Change::Other("x".to_owned())));
-    providers.publish(&Arc::new(Provider { paused: true, ..Provider::clone(&first) }));
+    publish(&providers, &Arc::new(Provider { paused: true, ..Provider::clone(&first) }));
     assert!(changes.try_recv().is_err(), "a mark that goes is nobody's business");
+}
+
+#[test]
+fn what_a_task_says_after_its_provider_has_gone_or_is_another_ones_counts_no_more() {
+    let providers = registry();
+    let first = Arc::new(provider(&providers, "x", json!({})));
+    let tenure = providers.begin("x");
+    providers.publish(tenure, &first);
+    providers.remove("x", &first.uid);
+    providers.publish(tenure, &first);
+    assert!(providers.get("x").is_none(), "gone is gone");
+
+    let second = Arc::new(Provider { uid: "uid-of-another".to_owned(), marked: true, ..provider(&providers, "x", json!({})) });
+    let file = providers.file(&second.uid);
+    let second = Arc::new(Provider { file, ..Provider::clone(&second) });
+    providers.publish(providers.begin("x"), &second);
+    providers.publish(tenure, &first);
+    providers.occupancy_complete();
+    assert!(providers.unmark("x", &first.file), "nobody holds there");
+    let found = providers.get("x").unwrap();
+    assert_eq!((found.uid.as_str(), found.marked), ("uid-of-another", true));
 }

@@ -10,7 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use crate::auth::Refusal;
 use crate::auth::wire::{Asked, TokenFaultClass};
 use crate::clock::Clock;
-use crate::qod::{Fault, FaultClass, Operation, Reason};
+use crate::qod::{Fault, FaultClass, Operation};
 
 /// Upper bounds in seconds: from a provider in the next room to the longest time-out that is usual.
 const BUCKETS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -81,7 +81,7 @@ impl Call<'_> {
         match answer {
             Ok(_) => self.count(SUCCESS),
             Err(Fault { class: FaultClass::NotExpressible { .. }, .. }) => {}
-            Err(fault) => self.count(outcome(fault.class)),
+            Err(fault) => self.count(fault.class.name()),
         }
         self.told = true;
     }
@@ -100,35 +100,6 @@ impl Drop for Call<'_> {
             self.count(ABANDONED);
         }
         self.of.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The label of a fault: its class, and of a refusal also what was refused.
-const fn outcome(class: FaultClass) -> &'static str {
-    match class {
-        FaultClass::NotExpressible { .. } => "NotExpressible",
-        FaultClass::Gone => "Gone",
-        FaultClass::GatewayNotFound => "GatewayNotFound",
-        FaultClass::Conflict => "Conflict",
-        FaultClass::RateLimited => "RateLimited",
-        FaultClass::ConsentPending => "ConsentPending",
-        FaultClass::NotSupported => "NotSupported",
-        FaultClass::Unavailable => "Unavailable",
-        FaultClass::Ambiguous => "Ambiguous",
-        FaultClass::Unparseable => "Unparseable",
-        FaultClass::Refused(reason) => match reason {
-            Reason::Invalid => "RefusedInvalid",
-            Reason::Duration => "RefusedDuration",
-            Reason::Profile => "RefusedProfile",
-            Reason::Device => "RefusedDevice",
-            Reason::Identifier { .. } => "RefusedIdentifier",
-            Reason::Callback => "RefusedCallback",
-            Reason::State => "RefusedState",
-            Reason::Credentials => "RefusedCredentials",
-            Reason::Permission => "RefusedPermission",
-            Reason::Quota => "RefusedQuota",
-            Reason::Consent => "RefusedConsent",
-        },
     }
 }
 
@@ -167,6 +138,7 @@ mod tests {
 
     use super::*;
     use crate::qod::Field;
+    use crate::qod::Reason;
 
     #[test]
     fn a_call_is_under_way_until_it_ends_and_counts_once_with_its_outcome_and_its_time() {

@@ -50,7 +50,8 @@ pub(super) struct Callbacks {
     silent: bool,
     /// Changes in a row that a poll has seen and no notification has told.
     unheard: u32,
-    unheard_at: Option<Timestamp>,
+    /// When the one came with which they are enough for a verdict.
+    enough_at: Option<Timestamp>,
 }
 
 impl Callbacks {
@@ -80,27 +81,26 @@ impl Callbacks {
     /// A notification with the right bearer arrived; says whether that changes the verdict.
     pub(super) fn hear(&mut self) -> bool {
         let news = !self.heard || self.silent;
-        (self.heard, self.silent, self.unheard, self.unheard_at) = (true, false, 0, None);
+        (self.heard, self.silent, self.unheard, self.enough_at) = (true, false, 0, None);
         news
     }
 
     /// A poll found a change of which no notification told.
     pub(super) fn miss(&mut self, now: Timestamp) {
         self.unheard = self.unheard.saturating_add(1);
-        self.unheard_at.get_or_insert(now);
+        if self.unheard >= if self.heard { LOSSES } else { 1 } {
+            self.enough_at.get_or_insert(now);
+        }
     }
 
-    /// Draws the conclusion that is due; says whether the verdict changed, and when the next conclusion is due.
-    pub(super) fn conclude(&mut self, now: Timestamp) -> (bool, Option<Timestamp>) {
-        let enough = self.unheard >= if self.heard { LOSSES } else { 1 };
-        let Some(at) = self.unheard_at.filter(|_| enough && !self.silent).map(|at| later(at, GRACE)) else {
-            return (false, None);
-        };
+    /// Draws the conclusion that is due; says when the next one is.
+    pub(super) fn conclude(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let at = self.enough_at.filter(|_| !self.silent).map(|at| later(at, GRACE))?;
         if at > now {
-            return (false, Some(at));
+            return Some(at);
         }
         self.silent = true;
-        (true, None)
+        None
     }
 
     /// Notifications do not arrive, as far as can be told: who relies on them is to ask more often.
@@ -163,12 +163,13 @@ mod tests {
     fn one_change_that_nobody_told_is_enough_where_nothing_was_ever_heard_and_not_before_the_grace_is_over() {
         let mut callbacks = aimed(None);
         assert_eq!(told(&callbacks), ("Unknown", Reason::Awaited));
-        assert_eq!(callbacks.conclude(at(0)), (false, None));
+        assert_eq!(callbacks.conclude(at(0)), None);
         callbacks.miss(at(10));
-        assert_eq!(callbacks.conclude(at(10)), (false, Some(at(25))));
-        assert_eq!(callbacks.conclude(at(25)), (true, None));
+        assert_eq!(callbacks.conclude(at(10)), Some(at(25)));
+        assert_eq!(told(&callbacks), ("Unknown", Reason::Awaited));
+        assert_eq!(callbacks.conclude(at(25)), None);
         assert_eq!(told(&callbacks), ("False", Reason::NoneReceived));
-        assert_eq!(callbacks.conclude(at(26)), (false, None), "told once");
+        assert_eq!(callbacks.conclude(at(26)), None);
         assert!(callbacks.hear());
         assert_eq!(told(&callbacks), ("True", Reason::Received));
         assert!(!callbacks.hear());
@@ -179,7 +180,8 @@ mod tests {
         let mut callbacks = aimed(None);
         callbacks.miss(at(10));
         callbacks.hear();
-        assert_eq!(callbacks.conclude(at(100)), (false, None));
+        assert_eq!(callbacks.conclude(at(100)), None);
+        assert!(!callbacks.silent());
     }
 
     #[test]
@@ -188,9 +190,11 @@ mod tests {
         callbacks.hear();
         callbacks.miss(at(0));
         callbacks.miss(at(1));
-        assert_eq!(callbacks.conclude(at(100)), (false, None));
+        assert_eq!(callbacks.conclude(at(100)), None);
         callbacks.miss(at(100));
-        assert_eq!(callbacks.conclude(at(100)), (true, None));
+        assert_eq!(callbacks.conclude(at(100)), Some(at(115)), "the third has its grace too");
+        assert!(!callbacks.silent());
+        assert_eq!(callbacks.conclude(at(115)), None);
         assert!(callbacks.silent());
     }
 

@@ -53,6 +53,37 @@ pub enum FaultClass {
     Unparseable,
 }
 
+impl FaultClass {
+    /// One word for metrics and traces: the class, and of a refusal also what was refused.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotExpressible { .. } => "NotExpressible",
+            Self::Gone => "Gone",
+            Self::GatewayNotFound => "GatewayNotFound",
+            Self::Conflict => "Conflict",
+            Self::RateLimited => "RateLimited",
+            Self::ConsentPending => "ConsentPending",
+            Self::NotSupported => "NotSupported",
+            Self::Unavailable => "Unavailable",
+            Self::Ambiguous => "Ambiguous",
+            Self::Unparseable => "Unparseable",
+            Self::Refused(reason) => match reason {
+                Reason::Invalid => "RefusedInvalid",
+                Reason::Duration => "RefusedDuration",
+                Reason::Profile => "RefusedProfile",
+                Reason::Device => "RefusedDevice",
+                Reason::Identifier { .. } => "RefusedIdentifier",
+                Reason::Callback => "RefusedCallback",
+                Reason::State => "RefusedState",
+                Reason::Credentials => "RefusedCredentials",
+                Reason::Permission => "RefusedPermission",
+                Reason::Quota => "RefusedQuota",
+                Reason::Consent => "RefusedConsent",
+            },
+        }
+    }
+}
+
 /// Why a provider refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {

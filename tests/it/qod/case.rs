@@ -141,16 +141,6 @@ pub(super) fn fault(fault: &Fault) -> Value {
         FaultClass::NotExpressible { field, .. } => {
             return json!({ "notExpressible": field.as_str() });
         }
-        FaultClass::Gone => "Gone",
-        FaultClass::GatewayNotFound => "GatewayNotFound",
-        FaultClass::Conflict => "Conflict",
-        FaultClass::RateLimited => "RateLimited",
-        // Of tokens, not of answers: no vector names it.
-        FaultClass::ConsentPending => "ConsentPending",
-        FaultClass::NotSupported => "NotSupported",
-        FaultClass::Unavailable => "Unavailable",
-        FaultClass::Ambiguous => "Ambiguous",
-        FaultClass::Unparseable => "Unparseable",
         FaultClass::Refused(reason) => {
             let (reason, flip) = match reason {
                 Reason::Invalid => ("invalid", None),
@@ -174,6 +164,7 @@ pub(super) fn fault(fault: &Fault) -> Value {
             }
             "Refused"
         }
+        class => class.name(),
     }
     .into();
     out

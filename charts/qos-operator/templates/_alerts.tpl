@@ -96,6 +96,13 @@
   annotations:
     summary: {{ printf "Provider %s is slow" $provider | quote }}
     description: {{ printf "One call in twenty takes more than %s s." $value | quote }}
+- alert: QosProviderNotificationsMissing
+  expr: max by (provider) (qos_operator_provider_notifications_missing) == 1
+  for: 15m
+  labels: {severity: warning}
+  annotations:
+    summary: {{ printf "Notifications of provider %s do not arrive" $provider | quote }}
+    description: Its sessions changed and no notification told it. Sessions are polled at the short period instead, which costs calls.
 - alert: QosProviderBudget
   expr: |-
     (qos_operator_provider_budget_sessions / qos_operator_provider_budget_sessions_limit > 0.9)

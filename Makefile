@@ -12,7 +12,7 @@ MAX_CODE_LINES := 400
 # The API server, etcd and kubectl, built from source once per user where they are not there yet.
 CONTROL_PLANE = $(CARGO) run --quiet --locked --package control-plane --
 
-.PHONY: help build demo image e2e test lint check vectors contract conformance model crash failover fuzz bench-events chart-test gitops-test generate clean
+.PHONY: help build demo image e2e test lint check vectors contract conformance model crash failover fuzz bench-events bench-scale chart-test gitops-test generate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,10 @@ generate: ## Write again what is made from the types: crds/, the chart's copy, t
 	UPDATE=1 $(CARGO) test --quiet --locked --test it generated
 	UPDATE=1 $(CARGO) test --quiet --locked --test it -- chart::shape chart::values
 	UPDATE=1 $(CARGO) test --quiet --locked --lib objects_for_gitops
+
+bench-scale: ## Keep SESSIONS=20000 sessions in one process, and print memory, processor time and rates
+	$(CONTROL_PLANE) build
+	SESSIONS="$${SESSIONS:-20000}" $(CARGO) test --release --locked --test it scale::each_of_many -- --nocapture
 
 bench-events: ## Send EVENTS=1000 notifications at 200 a second, and print latencies and costs
 	$(CONTROL_PLANE) build

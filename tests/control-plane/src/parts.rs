@@ -89,6 +89,8 @@ impl Layout {
             .arg(format!("--listen-peer-urls={peer}"))
             .arg(format!("--initial-advertise-peer-urls={peer}"))
             .arg(format!("--initial-cluster=default={peer}"))
+            // Only a ceiling: a large test writes more than the usual 2 GiB between two compactions.
+            .arg("--quota-backend-bytes=8589934592")
             .arg("--log-level=warn");
         if !self.durable {
             command.arg("--unsafe-no-fsync");

@@ -9,7 +9,7 @@ use qos_operator::check::rights::{Need, RIGHTS, Right, Scope};
 use qos_operator::simulator::Selection;
 use serde_json::{Value, json};
 
-use super::{PATIENCE, flags, kubeconfig};
+use super::{PATIENCE, flags};
 use crate::support::process::OperatorProcess;
 use crate::support::stage::{LABEL, Stage, TOKEN};
 use crate::support::{cluster, in_repository, stdout_of};
@@ -79,7 +79,7 @@ async fn the_table_of_rights_is_all_that_the_operator_needs_and_uses_and_without
     let user = format!("system:serviceaccount:{namespace}:operator");
     let mut flags = flags(&stage);
     flags.extend(["--key-secret", "another-key", "--leader-election", "--workloads=false"].map(str::to_owned));
-    let process = OperatorProcess::new(folder.path(), &kubeconfig(stage.cluster, Some(token.trim())), flags.clone());
+    let process = OperatorProcess::new(folder.path(), &stage.cluster.kubeconfig_of(token.trim()), flags.clone());
     let look = || Checked::with(&folder.path().join("kubeconfig"), &flags);
 
     let bare = look();

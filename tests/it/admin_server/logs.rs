@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use qos_operator::simulator::generation::Generation;
 use serde_json::{Value, json};
 
-use super::{flags, kubeconfig};
+use super::flags;
 use crate::support::in_repository;
 use crate::support::process::OperatorProcess;
 use crate::support::stage::{Stage, TOKEN};
@@ -117,7 +117,7 @@ async fn every_line_in_json_is_an_object_with_the_documented_fields() {
     let folder = tempfile::tempdir().unwrap();
     let more = ["--log-format", "json", "--log-level", "info,qos_operator=debug", "--admin-listen", "127.0.0.1:0"];
     let flags = flags(&stage).into_iter().chain(more.map(str::to_owned)).collect();
-    let process = OperatorProcess::new(folder.path(), &kubeconfig(stage.cluster, None), flags);
+    let process = OperatorProcess::new(folder.path(), &stage.cluster.kubeconfig_of(stage.account_token().await), flags);
     process.start();
     stage.create("camera-12", json!({ "device": { "phoneNumber": "+447700900177" } })).await;
     stage.available("camera-12").await;

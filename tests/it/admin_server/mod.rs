@@ -16,21 +16,10 @@ use std::time::Duration;
 
 use qos_operator::admin::Admin;
 use qos_operator::vitals::Vitals;
-use serde_json::{Value, json};
 
 use self::scrape::Scrape;
-use crate::support::Cluster;
 use crate::support::process::OperatorProcess;
 use crate::support::stage::{LABEL, Stage};
-
-/// The kubeconfig of the cluster's admin, or of whom that `token` is.
-fn kubeconfig(cluster: &Cluster, token: Option<&str>) -> Value {
-    let mut config: Value = serde_saphyr::from_str(&std::fs::read_to_string(cluster.kubeconfig()).unwrap()).unwrap();
-    if let Some(token) = token {
-        config["users"][0]["user"] = json!({ "token": token });
-    }
-    config
-}
 
 /// The flags with which a process sees nothing but the stage.
 fn flags(stage: &Stage) -> Vec<String> {

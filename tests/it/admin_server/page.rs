@@ -8,7 +8,7 @@ use qos_operator::simulator::oauth::settings::Client;
 use serde_json::json;
 
 use super::scrape::Scrape;
-use super::{Serving, flags, kubeconfig};
+use super::{Serving, flags};
 use crate::support::process::OperatorProcess;
 use crate::support::stage::Stage;
 
@@ -38,7 +38,7 @@ async fn busy(prefix: &str) -> Busy {
     let more =
         ["--admin-listen", "127.0.0.1:0", "--notify-listen", "127.0.0.1:0", "--callback-url", "https://qos.example.com/notify"];
     let flags = flags(&stage).into_iter().chain(more.map(str::to_owned)).collect();
-    let process = OperatorProcess::new(folder.path(), &kubeconfig(stage.cluster, None), flags);
+    let process = OperatorProcess::new(folder.path(), &stage.cluster.kubeconfig_of(stage.account_token().await), flags);
     process.start();
     let serving = Serving::of_process(&process).await;
     stage.create("camera-12", json!({ "durationSeconds": 600 })).await;

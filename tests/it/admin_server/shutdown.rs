@@ -8,7 +8,7 @@ use qos_operator::simulator::faults::{Fault, Target, What};
 use qos_operator::simulator::settings::Operation;
 use serde_json::json;
 
-use super::{PATIENCE, flags, kubeconfig};
+use super::{PATIENCE, flags};
 use crate::support::process::OperatorProcess;
 use crate::support::stage::{Stage, TOKEN};
 
@@ -24,7 +24,7 @@ async fn a_sigterm_under_creates_loses_none_of_them_and_the_process_ends_within_
     let slow = What::Delay { before_seconds: 0.0, after_seconds: SECONDS };
     stage.admin.add_fault(Fault { times: None, ..Fault::once(Target::Create, slow) }).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let process = OperatorProcess::new(folder.path(), &kubeconfig(stage.cluster, None), flags(&stage));
+    let process = OperatorProcess::new(folder.path(), &stage.cluster.kubeconfig_of(stage.account_token().await), flags(&stage));
     process.start();
     for number in 0..SESSIONS {
         stage

@@ -20,10 +20,10 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::support::{in_repository, stdout_of};
+use crate::support::{account, in_repository, stdout_of};
 
 /// The namespace of the release in every rendering.
-const NAMESPACE: &str = "qos-system";
+pub(crate) const NAMESPACE: &str = "qos-system";
 
 fn chart() -> PathBuf {
     in_repository("charts/qos-operator")
@@ -64,6 +64,13 @@ fn render(arguments: &[&str]) -> String {
     let mut helm = Command::new(tools().join("helm4"));
     helm.args(["template", "demo"]).arg(chart()).args(["--namespace", NAMESPACE, "--kube-version", "1.37.2"]);
     stdout_of(helm.args(arguments))
+}
+
+/// Roles, bindings and account of a release whose guard may delete, the simulator's QosProvider too, which is named as the namespace.
+pub(crate) fn rights_of_a_release() -> Vec<Value> {
+    let settings = format!("uninstallGuard.mode=Delete,simulator.enabled=true,simulator.provider.name={NAMESPACE}");
+    let all = documents(&render(&["--set", &settings]));
+    all.into_iter().filter(|object| account::KINDS.contains(&object["kind"].as_str().unwrap())).collect()
 }
 
 fn documents(yaml: &str) -> Vec<Value> {

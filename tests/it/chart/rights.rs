@@ -5,8 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use k8s_openapi::api::authentication::v1::TokenRequest;
-use k8s_openapi::api::core::v1::{Namespace, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::jiff::SignedDuration;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, Config, ResourceExt as _};
@@ -21,7 +20,7 @@ use serde_json::{Value, json};
 use super::{documents, list, render};
 use crate::support::process::OperatorProcess;
 use crate::support::stage::{Stage, TOKEN};
-use crate::support::{Cluster, stdout_of};
+use crate::support::{Cluster, account};
 
 /// Granted, needed, and not always to be seen in this test's audit log, with the reason.
 const SELDOM: [(&str, &str); 3] = [
@@ -39,13 +38,10 @@ async fn the_operator_needs_every_right_that_the_chart_grants_and_no_other() {
     let stage = Stage::on(Cluster::of_its_own().await, "rights").await;
     let namespace = stage.namespace.clone();
     let folder = tempfile::tempdir().unwrap();
-    let rendered = render_for(&namespace);
-    let file = folder.path().join("rights.yaml");
-    std::fs::write(&file, super::stream(&rendered)).unwrap();
-    stdout_of(stage.cluster.kubectl().args(["apply", "-f"]).arg(&file));
-
-    let (config, kubeconfig) = credentials(&stage).await;
-    let account = format!("system:serviceaccount:{namespace}:demo-qos-operator");
+    let rendered = super::rights_of_a_release();
+    let config = stage.account().await;
+    let kubeconfig = stage.cluster.kubeconfig_of(stage.account_token().await);
+    let account = account::user(&namespace);
     let seen_before = stage.cluster.audit_events().len();
     let fixed =
         ["--key-secret=demo-qos-operator-key", "--leader-election", "--lease-name=demo-qos-operator", "--lease-retry-period=1s"];
@@ -54,7 +50,7 @@ async fn the_operator_needs_every_right_that_the_chart_grants_and_no_other() {
     operator_process.start();
     let lived = AssertUnwindSafe(async {
         live(&stage).await;
-        run_guard(config).await;
+        run_guard(&stage, config).await;
     });
     let lived = lived.catch_unwind().await.is_ok();
     assert!(lived, "the operator under the chart's account did not do it:\n{}", operator_process.log());
@@ -84,27 +80,6 @@ async fn the_operator_needs_every_right_that_the_chart_grants_and_no_other() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     stage.stop_without_ledger().await;
-}
-
-/// Roles, bindings and account, as the chart has them for this namespace.
-fn render_for(namespace: &str) -> Vec<Value> {
-    let all = documents(&render(&["--set", "uninstallGuard.mode=Delete", "--set", &format!("namespaceOverride={namespace}")]));
-    let kinds = ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
-    all.into_iter().filter(|object| kinds.contains(&object["kind"].as_str().unwrap())).collect()
-}
-
-/// The account's own credentials, for a client here and for a process.
-async fn credentials(stage: &Stage) -> (Config, Value) {
-    let accounts: Api<ServiceAccount> = Api::namespaced(stage.client.clone(), &stage.namespace);
-    let request = TokenRequest::default();
-    let answer = accounts.create_token_request("demo-qos-operator", &PostParams::default(), &request).await.unwrap();
-    let user = json!({ "token": answer.status.unwrap().token });
-    let mut config = stage.cluster.config();
-    config.auth_info = serde_json::from_value(user.clone()).unwrap();
-    let text = std::fs::read_to_string(stage.cluster.kubeconfig()).unwrap();
-    let mut kubeconfig: Value = serde_saphyr::from_str(&text).unwrap();
-    kubeconfig["users"][0]["user"] = user;
-    (config, kubeconfig)
 }
 
 /// All that sessions and providers go through.
@@ -160,7 +135,7 @@ async fn ask_by_service(stage: &Stage) {
 }
 
 /// The guard has the same account.
-async fn run_guard(config: Config) {
+async fn run_guard(stage: &Stage, config: Config) {
     let client: Client = operator::client(config).unwrap();
     let settings = Settings {
         mode: Mode::Delete,
@@ -168,7 +143,7 @@ async fn run_guard(config: Config) {
         namespace: None,
         selector: None,
         workloads: false,
-        delete_provider: None,
+        delete_provider: Some(stage.provider_name().to_owned()),
         release: "demo".to_owned(),
     };
     let mut out = Vec::new();

@@ -103,7 +103,7 @@ impl Life {
             let process = Arc::clone(&process);
             move || process.get().unwrap().kill()
         });
-        let config = stage.cluster.config();
+        let config = stage.account().await;
         let authorities = config.root_cert.clone().unwrap_or_default();
         let api_server = Upstream::new(&config.cluster_url.to_string(), &authorities);
         let api_server = Proxy::start(api_server, faults.hook(Side::ApiServer, of_api_server)).await;

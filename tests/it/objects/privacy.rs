@@ -53,13 +53,15 @@ impl Drop for Process {
 }
 
 impl Process {
-    fn start(stage: &Stage, log: &std::path::Path, format: &str) -> Self {
+    async fn start(stage: &Stage, log: &std::path::Path, format: &str) -> Self {
+        let kubeconfig = log.with_extension("kubeconfig");
+        std::fs::write(&kubeconfig, stage.cluster.kubeconfig_of(stage.account_token().await).to_string()).unwrap();
         let output = File::options().create(true).append(true).open(log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_qos-operator"));
         command.args(["--namespace", &stage.namespace, "--watch-namespace", &stage.namespace]);
         command.arg(format!("--session-selector={LABEL}={}", stage.namespace));
         command.args(["--log-level", "trace", "--log-format", format]);
-        command.env("KUBECONFIG", stage.cluster.kubeconfig()).env("RUST_BACKTRACE", "full").stdin(Stdio::null());
+        command.env("KUBECONFIG", kubeconfig).env("RUST_BACKTRACE", "full").stdin(Stdio::null());
         Self(command.stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap())
     }
 
@@ -137,7 +139,7 @@ async fn at_trace_level_no_log_line_event_or_condition_tells_a_number_address_to
     stage.provider(json!({ "polling": { "availablePeriodSeconds": 10 } })).await;
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
-    let process = Process::start(&stage, &log, "text");
+    let process = Process::start(&stage, &log, "text").await;
 
     let mut secrets = Secrets::default();
     let mut nonces = BTreeSet::new();
@@ -204,7 +206,7 @@ async fn at_trace_level_no_log_line_event_or_condition_tells_a_number_address_to
     stage.gone("from-secret").await;
     // Ended, and begun again with the other form of the lines.
     process.stop().await;
-    let process = Process::start(&stage, &log, "json");
+    let process = Process::start(&stage, &log, "json").await;
     for name in ["extended", "busy", "conflict", "invalid"] {
         if stage.get(name).await.is_some() {
             stage.delete(name).await;

@@ -13,13 +13,15 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::support::account;
 use crate::support::process::{self, OperatorProcess};
 use crate::support::proxy::{Call, Hook, Proxy, Upstream};
 use crate::support::stage::{Stage, TOKEN};
 
 /// How long, in real time, a test waits for what must come.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
-const LEASE: &str = "qos-operator";
+/// The one that the chart lets its account write.
+const LEASE: &str = account::NAME;
 /// How long the provider keeps what the network has ended, in seconds.
 const RETENTION: i64 = 3;
 
@@ -88,6 +90,7 @@ impl Replicas {
             ("--watch-namespace", namespace),
             ("--session-selector", &selector),
             ("--pod-name", name),
+            ("--lease-name", LEASE),
             ("--lease-duration", times.duration),
             ("--lease-renew-deadline", times.deadline),
             ("--lease-retry-period", times.retry),
@@ -137,7 +140,7 @@ pub(super) struct Replica {
 
 impl Replica {
     async fn start(name: &str, folder: &Path, replicas: &Replicas) -> Self {
-        let config = replicas.stage.cluster.config();
+        let config = replicas.stage.account().await;
         let authorities = config.root_cert.clone().unwrap_or_default();
         let (stall, stalled) = watch::channel(false);
         let api_server = Upstream::new(&config.cluster_url.to_string(), &authorities);

@@ -3,6 +3,7 @@
 // What clippy allows in tests, it allows in their helpers only under this.
 #![cfg(test)]
 
+pub(crate) mod account;
 pub(crate) mod fault;
 pub(crate) mod process;
 pub(crate) mod proxy;
@@ -17,6 +18,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ObjectMeta, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 /// A real API server that knows `QosSession` and `QosProvider`. It ends with the test process.
@@ -63,6 +65,13 @@ impl Cluster {
     /// The kubeconfig of a user who may do everything, for a process of its own.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.plane.kubeconfig_path()
+    }
+
+    /// The same for whom that `token` is.
+    pub(crate) fn kubeconfig_of(&self, token: &str) -> Value {
+        let mut config: Value = serde_saphyr::from_str(&std::fs::read_to_string(self.kubeconfig()).unwrap()).unwrap();
+        config["users"][0]["user"] = json!({ "token": token });
+        config
     }
 
     /// The token in that kubeconfig.

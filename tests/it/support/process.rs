@@ -75,14 +75,18 @@ impl OperatorProcess {
 
     /// Sends it a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let child = self.0.child.lock();
-        let id = child.as_ref().unwrap().id().to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
     /// The code with which it ended by itself; none while it runs, or where a signal ended it.
     pub(crate) fn exit_code(&self) -> Option<i32> {
         if self.ended() { self.0.last.lock().and_then(|status| status.code()) } else { None }
+    }
+
+    /// Its id, while it runs.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.child.lock().as_ref().unwrap().id()
     }
 
     /// Whether it has ended, by itself or by [`OperatorProcess::kill`].

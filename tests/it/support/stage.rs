@@ -10,10 +10,11 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::jiff::SignedDuration;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client, Config, ResourceExt as _};
 use qos_operator::api::{QosProvider, QosProviderStatus, QosSession};
 use qos_operator::clock::Clock;
 use qos_operator::leader::Fence;
+use qos_operator::metrics::Form;
 use qos_operator::operator::{self, Operator, Settings};
 use qos_operator::session;
 use qos_operator::session::facts::Margins;
@@ -23,8 +24,9 @@ use qos_operator::simulator::settings::Operation;
 use qos_operator::simulator::{Admin, Builder, Simulator};
 use qos_operator::workload;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
-use super::{Cluster, cluster};
+use super::{Cluster, account, cluster};
 
 /// How long, in real time, a test waits for what must come.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -41,6 +43,10 @@ pub(crate) struct Stage {
     pub(crate) admin: Admin,
     simulator: Option<Simulator>,
     operator: Option<Operator>,
+    /// The token of the chart's ServiceAccount in this namespace.
+    account: OnceCell<String>,
+    /// Whether the API server refuses a request of the operator on purpose.
+    pub(crate) refused_on_purpose: bool,
     pub(crate) margins: Margins,
     /// Where notifications go, if anywhere.
     pub(crate) callback: Option<url::Url>,
@@ -107,6 +113,8 @@ impl Stage {
             clock,
             simulator: Some(simulator),
             operator: None,
+            account: OnceCell::const_new(),
+            refused_on_purpose: false,
             margins: margins(),
             callback: None,
             workloads: None,
@@ -138,16 +146,35 @@ impl Stage {
             workloads: self.workloads,
         };
         // Its own client: one that repeats nothing.
-        let client = operator::client(self.cluster.config()).unwrap();
+        let client = operator::client(self.account().await).unwrap();
         let key = operator::load_key(&client, &settings).await.unwrap();
         self.operator = Some(operator::start(client, key, Fence::absent(), settings, self.clock.clone()));
+    }
+
+    /// How the operator of this stage reaches the API server: by the chart's ServiceAccount, with the rights that the chart grants.
+    pub(crate) async fn account(&self) -> Config {
+        account::config(self.cluster, self.account_token().await)
+    }
+
+    /// The token of that account.
+    pub(crate) async fn account_token(&self) -> &str {
+        self.account.get_or_init(async || account::token(self.cluster, &self.namespace).await).await
     }
 
     /// Ends the operator as a SIGTERM would.
     pub(crate) async fn stop(&mut self) {
         if let Some(operator) = self.operator.take() {
+            let refused = self.refused(&operator);
+            assert!(refused.is_empty() || self.refused_on_purpose, "beyond what the chart grants: {refused:?}");
             operator.stop().await;
         }
+    }
+
+    /// The requests that the API server has refused to this operator, by the operator's own count.
+    fn refused(&self, operator: &Operator) -> Vec<String> {
+        let page = operator.context.vitals.metrics.text(Form::of("")).unwrap();
+        let counts = page.lines().filter(|line| line.starts_with("qos_operator_api_server_requests_total"));
+        counts.filter(|line| line.contains("code=\"403\"")).map(str::to_owned).collect()
     }
 
     pub(crate) fn operator(&self) -> &Operator {
@@ -410,6 +437,15 @@ impl Stage {
             .iter()
             .filter(|event| event.resource == "qossessions" && event.namespace == self.namespace && event.is_write());
         ours.count()
+    }
+
+    /// Those of them that succeeded and were the operator's own.
+    pub(crate) fn all_writes_of_the_operator(&self) -> usize {
+        let user = account::user(&self.namespace);
+        let events = self.cluster.audit_events().into_iter();
+        events
+            .filter(|event| event.user == user && event.resource == "qossessions" && event.is_write() && event.code < 300)
+            .count()
     }
 
     /// The resourceVersions of all sessions.

@@ -29,7 +29,7 @@ fn settings(stage: &Stage, mode: Mode, seconds: i64) -> Settings {
 
 /// The guard's verdict, and what it printed.
 async fn guarded(stage: &Stage, settings: &Settings) -> (Result<(), Error>, String) {
-    let client = operator::client(stage.cluster.config()).unwrap();
+    let client = operator::client(stage.account().await).unwrap();
     let mut out = Vec::new();
     let verdict = guard(&client, settings, &Clock::system(), &mut out).await;
     (verdict, String::from_utf8(out).unwrap())

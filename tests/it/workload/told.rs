@@ -182,7 +182,8 @@ async fn the_older_of_two_claims_decides_and_the_younger_is_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_that_a_quota_refuses_is_told_with_the_api_servers_message_and_tried_again_slowly() {
-    let workloads = Workloads::new("quota").await;
+    let mut workloads = Workloads::new("quota").await;
+    workloads.stage.refused_on_purpose = true;
     let quota = json!({ "metadata": { "name": "qos" }, "spec": { "hard": { "count/qossessions.qos-operator.io": "0" } } });
     let _: ResourceQuota = workloads.create(quota).await;
     // The quota controller does not run here: what it would find is written by hand.

@@ -1,0 +1,90 @@
+//! The operator as a process whose memory and processor time are its own.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use crate::support::process::OperatorProcess;
+use crate::support::stage::{LABEL, Stage};
+
+/// How long the count of sessions may stay as it is.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+pub(super) struct Watched {
+    process: OperatorProcess,
+    metrics: String,
+    _folder: TempDir,
+}
+
+impl Watched {
+    /// Starts it under the chart's ServiceAccount, and returns when it serves its metrics.
+    pub(super) async fn start(stage: &Stage) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (namespace, selector) = (&stage.namespace, format!("{LABEL}={}", stage.namespace));
+        let flags = [
+            ("--namespace", namespace.as_str()),
+            ("--session-selector", &selector),
+            ("--workloads", "false"),
+            ("--admin-listen", "127.0.0.1:0"),
+        ];
+        let flags = flags.iter().map(|(flag, value)| format!("{flag}={value}")).collect();
+        let process = OperatorProcess::new(folder.path(), &stage.cluster.kubeconfig_of(stage.account_token().await), flags);
+        process.start();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let log = process.log();
+            let line = log.lines().find(|line| line.contains("metrics and health are served"));
+            if let Some((_, address)) = line.and_then(|line| line.split_once("address=")) {
+                let metrics = format!("http://{}/metrics", address.trim());
+                return Self { process, metrics, _folder: folder };
+            }
+            assert!(Instant::now() < deadline, "it does not listen: {log}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Ends it as a kubelet would.
+    pub(super) fn stop(&self) {
+        self.process.signal("TERM");
+        assert!(self.process.wait(PATIENCE).is_some_and(|status| status.success()), "{}", self.process.log());
+    }
+
+    /// Returns when its own count of sessions that are AVAILABLE is that.
+    pub(super) async fn available(&self, wanted: usize) {
+        let (mut before, mut deadline) = (0, Instant::now() + PATIENCE);
+        loop {
+            let found = self.count().await;
+            if found == wanted {
+                return;
+            }
+            if found != before {
+                (before, deadline) = (found, Instant::now() + PATIENCE);
+            }
+            assert!(Instant::now() < deadline, "{found} of {wanted} are AVAILABLE: {}", self.process.log());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn count(&self) -> usize {
+        let page = reqwest::get(&self.metrics).await.unwrap().text().await.unwrap();
+        let lines = page.lines().filter(|line| line.starts_with("qos_operator_sessions{") && line.contains("\"AVAILABLE\""));
+        lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<usize>().unwrap()).sum()
+    }
+
+    /// A line of /proc/PID/status, in kB; none where there is no such file.
+    pub(super) fn memory(&self, line: &str) -> Option<u32> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let value = status.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':'))?;
+        value.trim().trim_end_matches(" kB").parse().ok()
+    }
+
+    /// Processor time up to now, of user and kernel together; none where there is no /proc.
+    pub(super) fn processor(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
+        // The name, in brackets, may hold blanks. Of what follows, user and kernel time are the 12th and 13th, in hundredths.
+        let fields: Vec<_> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+        let ticks = fields.iter().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum::<u64>();
+        Duration::from_millis(ticks * 10)
+    }
+}

@@ -4,21 +4,42 @@
 //! anything is sent, and a flow is taken in it before the attempt is recorded.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::flow::{DeviceKey, Flow};
 
-/// The object of a claim.
+/// The object of a claim. Half a dozen tables keep each of what may be 100,000 objects, so clones share the names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Object {
+pub struct Object(Arc<Names>);
+
+/// What tells an object from others.
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Names {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
     pub name: String,
     /// Names repeat, uids do not.
     pub uid: String,
+}
+
+impl Object {
+    /// The object of these names.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>, uid: impl Into<String>) -> Self {
+        Self(Arc::new(Names { namespace: namespace.into(), name: name.into(), uid: uid.into() }))
+    }
+}
+
+impl Deref for Object {
+    type Target = Names;
+
+    fn deref(&self) -> &Names {
+        &self.0
+    }
 }
 
 /// What an object does with its flow.
@@ -189,7 +210,7 @@ mod tests {
     }
 
     fn object(name: &str) -> Object {
-        Object { namespace: "stadium".to_owned(), name: name.to_owned(), uid: format!("uid-{name}") }
+        Object::new("stadium", name, format!("uid-{name}"))
     }
 
     fn at(second: i64) -> Timestamp {

@@ -96,11 +96,8 @@ impl Context {
 
     /// The object's identity.
     pub fn key_of(&self, object: &QosSession) -> Object {
-        Object {
-            namespace: object.namespace().unwrap_or_default(),
-            name: object.name_any(),
-            uid: object.metadata.uid.clone().unwrap_or_default(),
-        }
+        let uid = object.metadata.uid.as_deref().unwrap_or_default();
+        Object::new(object.namespace().unwrap_or_default(), object.name_any(), uid)
     }
 
     /// The object's age.

@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn hints_are_few_and_the_newest_of_a_session_counts() {
         let (inbox, key) = (Inbox::default(), crate::session::key::OperatorKey::fixed());
-        let object = Object { namespace: "stadium".into(), name: "camera-12".into(), uid: "uid-1".into() };
+        let object = Object::new("stadium", "camera-12", "uid-1");
         let mark = |nonce| Mark { object: ObjectKey::of(&key, "uid-1"), nonce: Nonce(nonce) };
         let event = |session: &str, word: &str| Event {
             session_id: SessionId::new(session),

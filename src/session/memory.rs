@@ -28,7 +28,7 @@ pub struct Remembered {
     /// Polls in a row that found the session not yet AVAILABLE.
     pub slow_polls: u32,
     /// The object as this process last wrote it, which the watch may not have brought yet.
-    pub latest: Option<QosSession>,
+    pub latest: Option<Box<QosSession>>,
     /// The last attempt, by which its notifications are known.
     pub attempt: Option<Nonce>,
     /// The API that it was made with.
@@ -306,7 +306,7 @@ impl Memories {
     pub fn newest(&self, uid: &str, watched: QosSession) -> QosSession {
         let version = |object: &QosSession| object.metadata.resource_version.as_deref().and_then(|v| v.parse::<u64>().ok());
         self.with(uid, |remembered| match &remembered.latest {
-            Some(latest) if version(latest) > version(&watched) => latest.clone(),
+            Some(latest) if version(latest) > version(&watched) => QosSession::clone(latest),
             _ => {
                 remembered.latest = None;
                 watched

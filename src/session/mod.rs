@@ -144,10 +144,16 @@ pub async fn run(
     }
 }
 
-/// One pass, with its turn; its end sets the object's timer.
+/// Waits for a turn, and has a pass. At a start every object waits here, so that waiting must take little memory: what a pass needs is
+/// allocated when its turn has come.
 async fn reconcile(watched: Arc<QosSession>, context: Arc<Context>) -> Result<Action, Error> {
-    let key = context.key_of(&watched);
     let _turn = context.turns.take(urgency(&context, &watched)).await;
+    Box::pin(in_turn(watched, context)).await
+}
+
+/// One pass; its end sets the object's timer.
+async fn in_turn(watched: Arc<QosSession>, context: Arc<Context>) -> Result<Action, Error> {
+    let key = context.key_of(&watched);
     let counted = context.vitals.metrics.pass();
     let object = context.memories.newest(&key.uid, QosSession::clone(&watched));
     drop(watched);

@@ -274,7 +274,7 @@ impl Observation {
         let Some(peer) = context.claims.blocker(&self.key, context.created(object), flow) else { return };
         self.observed.peer = true;
         self.peer = Some(if peer.object.namespace == self.key.namespace {
-            PeerWords::Named { name: peer.object.name, older: peer.older }
+            PeerWords::Named { name: peer.object.name.clone(), older: peer.older }
         } else {
             PeerWords::Elsewhere
         });

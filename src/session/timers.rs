@@ -82,7 +82,7 @@ mod tests {
     use crate::clock::later;
 
     fn object(name: &str) -> Object {
-        Object { namespace: "stadium".to_owned(), name: name.to_owned(), uid: name.to_owned() }
+        Object::new("stadium", name, name)
     }
 
     #[tokio::test]

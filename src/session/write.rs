@@ -77,7 +77,7 @@ async fn merge(context: &Context, object: &QosSession, mut metadata: Value) -> R
 fn remember(context: &Context, mut written: QosSession) -> QosSession {
     written.metadata.managed_fields = None;
     let uid = written.metadata.uid.clone().unwrap_or_default();
-    context.memories.with(&uid, |remembered| remembered.latest = Some(written.clone()));
+    context.memories.with(&uid, |remembered| remembered.latest = Some(Box::new(written.clone())));
     written
 }
 

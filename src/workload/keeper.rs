@@ -98,7 +98,7 @@ impl Keeper {
         if !self.missing.is_empty() || self.shutdown.is_cancelled() {
             return;
         }
-        let key = |name: &str, uid: &str| Object { namespace: namespace.to_owned(), name: name.to_owned(), uid: uid.to_owned() };
+        let key = |name: &str, uid: &str| Object::new(namespace, name, uid);
         let claims = &self.context.claims;
         let awaited = |name: &str, child: &Child| claims.is_awaited(&key(name, &child.uid));
         let facts = self.namespaces.get(namespace).cloned().unwrap_or_default();

@@ -36,7 +36,8 @@ fn name(number: usize) -> String {
 async fn make(stage: &Stage, numbers: std::ops::Range<usize>) {
     let each = |number: usize| async move {
         // A device each: a network of 64 bits in the range for documentation.
-        let device = json!({ "phoneNumber": null, "ipv6Address": format!("2001:db8:{:x}:{:x}::1", number >> 16, number & 0xffff) });
+        let device =
+            json!({ "phoneNumber": null, "ipv6Address": format!("2001:db8:{:x}:{:x}::1", number >> 16, number & 0xffff) });
         stage.create(&name(number), json!({ "device": device })).await;
     };
     stream::iter(numbers).for_each_concurrent(AT_A_TIME, each).await;
@@ -64,12 +65,12 @@ async fn each_of_many_sessions_costs_one_create_two_writes_and_one_release_and_a
     println!("sessions  created/s  resident  peak      processor");
     let mut made = 0;
     for tenths in TENTHS {
-        let (until, began, used) = (count * tenths / 10, Instant::now(), process.processor());
+        let (until, began, used) = (count * tenths / 10, Instant::now(), process.processor(0.0));
         make(&stage, made..until).await;
         process.available(until).await;
         let created = rate(until - made, began.elapsed());
         let (resident, peak) = (megabytes(process.memory("VmRSS")), megabytes(process.memory("VmHWM")));
-        println!("{until:>8}  {created:>9.0}  {resident:>8}  {peak:>8}  {:.1?}", process.processor() - used);
+        println!("{until:>8}  {created:>9.0}  {resident:>8}  {peak:>8}  {:.1} s", process.processor(used));
         made = until;
     }
     let creates = u64::try_from(count).unwrap();
@@ -77,10 +78,10 @@ async fn each_of_many_sessions_costs_one_create_two_writes_and_one_release_and_a
     assert_eq!(stage.all_writes_of_the_operator(), 2 * count, "record and outcome");
 
     if long {
-        let (used, gets) = (process.processor(), stage.calls(Operation::Get));
+        let (used, gets) = (process.processor(0.0), stage.calls(Operation::Get));
         tokio::time::sleep(AT_REST).await;
-        let (used, gets) = (process.processor() - used, stage.calls(Operation::Get) - gets);
-        println!("at rest for {AT_REST:?}: {gets} polls, {used:.1?} of processor time");
+        let (used, gets) = (process.processor(used), stage.calls(Operation::Get) - gets);
+        println!("at rest for {AT_REST:?}: {gets} polls, {used:.1} s of processor time");
         assert_eq!(stage.all_writes_of_the_operator(), 2 * count, "rest costs no write");
     }
 
@@ -88,14 +89,16 @@ async fn each_of_many_sessions_costs_one_create_two_writes_and_one_release_and_a
     let began = Instant::now();
     let process = Watched::start(&stage).await;
     process.available(count).await;
-    println!("restart: all known after {:.1?}; {} at the most", began.elapsed(), megabytes(process.memory("VmHWM")));
+    let known = began.elapsed();
+    let (resident, peak) = (megabytes(process.memory("VmRSS")), megabytes(process.memory("VmHWM")));
+    println!("restart: all known after {known:.1?}; resident {resident}, at the most {peak}");
     let began = Instant::now();
     stage.patch(&name(0), json!({ "spec": { "suspend": true } })).await;
     stage.ready(&name(0), "True", "Suspended").await;
     println!("an edit among all: its release is told after {:.1?}", began.elapsed());
     assert_eq!(stage.calls(Operation::Create), creates, "a restart buys nothing");
 
-    let (began, used) = (Instant::now(), process.processor());
+    let (began, used) = (Instant::now(), process.processor(0.0));
     let sessions = stage.sessions();
     let delete = |number| {
         let sessions = sessions.clone();
@@ -106,7 +109,7 @@ async fn each_of_many_sessions_costs_one_create_two_writes_and_one_release_and_a
     while !sessions.list(&first).await.unwrap().items.is_empty() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    println!("released: {:.0}/s, {:.1?} of processor time", rate(count, began.elapsed()), process.processor() - used);
+    println!("released: {:.0}/s, {:.1} s of processor time", rate(count, began.elapsed()), process.processor(used));
     assert_eq!(stage.releases(), creates);
     process.stop();
     stage.finish().await;

@@ -62,7 +62,8 @@ impl Watched {
                 (before, deadline) = (found, Instant::now() + PATIENCE);
             }
             assert!(Instant::now() < deadline, "{found} of {wanted} are AVAILABLE: {}", self.process.log());
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            // A scrape reads every object, and is not to be what is measured.
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
 
@@ -79,12 +80,11 @@ impl Watched {
         value.trim().trim_end_matches(" kB").parse().ok()
     }
 
-    /// Processor time up to now, of user and kernel together; none where there is no /proc.
-    pub(super) fn processor(&self) -> Duration {
+    /// Seconds of processor time since `before`, which this returned too; 0 where there is no /proc.
+    pub(super) fn processor(&self, before: f64) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
-        // The name, in brackets, may hold blanks. Of what follows, user and kernel time are the 12th and 13th, in hundredths.
+        // The name, in brackets, may hold blanks. Of what follows, the times of user and kernel are the 12th and 13th, in hundredths.
         let fields: Vec<_> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-        let ticks = fields.iter().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum::<u64>();
-        Duration::from_millis(ticks * 10)
+        fields.iter().skip(11).take(2).map(|field| field.parse::<f64>().unwrap()).sum::<f64>() / 100.0 - before
     }
 }

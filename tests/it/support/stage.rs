@@ -164,14 +164,14 @@ impl Stage {
     /// Ends the operator as a SIGTERM would.
     pub(crate) async fn stop(&mut self) {
         if let Some(operator) = self.operator.take() {
-            let refused = self.refused(&operator);
+            let refused = Self::refused(&operator);
             assert!(refused.is_empty() || self.refused_on_purpose, "beyond what the chart grants: {refused:?}");
             operator.stop().await;
         }
     }
 
     /// The requests that the API server has refused to this operator, by the operator's own count.
-    fn refused(&self, operator: &Operator) -> Vec<String> {
+    fn refused(operator: &Operator) -> Vec<String> {
         let page = operator.context.vitals.metrics.text(Form::of("")).unwrap();
         let counts = page.lines().filter(|line| line.starts_with("qos_operator_api_server_requests_total"));
         counts.filter(|line| line.contains("code=\"403\"")).map(str::to_owned).collect()

@@ -27,6 +27,8 @@ start() {
     shift
     "$@" </dev/null >>"$logs/$part.log" 2>&1 &
     pids[$part]=$!
+    # Its end is not told: it is looked for, or meant.
+    disown
 }
 # until_holds WHAT COMMAND...
 until_holds() {

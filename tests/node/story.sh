@@ -148,6 +148,9 @@ kubectl uncordon "$(kubectl get nodes -o name)" >/dev/null
 kc rollout status "deployment/$release" --timeout="${patience}s" >/dev/null
 is "the provider's effects" "$(effects)" "create=5"
 
+# shellcheck source-path=SCRIPTDIR source=restart.sh
+source tests/node/restart.sh
+
 step "uninstall, Wait: refused while sessions live, and nothing is lost"
 if helm uninstall "$release" --timeout 60s >"$folder/uninstall.log" 2>&1; then failed "helm uninstall went through"; fi
 grep -q camera-12 "$folder/uninstall.log" || failed "it does not name what lives: $(cat "$folder/uninstall.log")"
@@ -155,14 +158,14 @@ grep -q camera-12 "$folder/uninstall.log" || failed "it does not name what lives
 sed 's/\\n/\n    /g' "$folder/uninstall.log" | tail -n 15
 available camera-12
 is "operator Pods" "$(operators | wc -l)" 2
-is "the provider's effects" "$(effects)" "create=5"
+is "the provider's effects" "$(effects)" "create=$((5 + crowd_size)) delete=$crowd_size"
 # To the revision that was to be uninstalled; without a number it would be the one before.
 helm rollback "$release" "$(helm history "$release" --output json | jq 'max_by(.revision).revision')" --wait --timeout "${patience}s" >/dev/null
 is "the chart's version" "$(helm list --output json | jq -r '.[].chart')" "qos-operator-99.0.0"
 
 step "uninstall, Wait: with no session it goes through, and the definitions stay"
 kubectl delete qos --all --timeout="${patience}s" >/dev/null
-is "the provider's effects" "$(effects)" "create=5 delete=5"
+is "the provider's effects" "$(effects)" "create=$((5 + crowd_size)) delete=$((5 + crowd_size))"
 helm uninstall "$release" --wait --timeout 60s >/dev/null
 closed 0
 is "what is left of the release" "$(kc get deployments,services,serviceaccounts --selector "app.kubernetes.io/instance=$release" -o name)" ""

@@ -41,6 +41,8 @@ step "docs/install.md: with the simulator, to try it"
 section docs/install.md "# Install" | blocks yaml >"$clone/image.yaml"
 grep -q "^# values: image.yaml" "$clone/image.yaml" || failed "the page no longer says what image.yaml is"
 follow docs/install.md "## With the simulator, to try it"
+printf '\n(what helm install has told to try)\n'
+typed_from "what helm install tells" < <("$HELM" get notes qos --namespace "$space" | sed -n '/Try it:/,/^Notifications/{//!p}')
 attach
 
 step "docs/upgrade.md: the session stays what it is, and the provider is asked for nothing"

@@ -27,7 +27,8 @@ section() {
 # blocks LANGUAGE: the lines of the fenced blocks in what comes in.
 blocks() { awk -v opening="\`\`\`$1" '/^```/ { inside = ($0 == opening); next } inside'; }
 # A command is whole when bash takes it and its last line does not go on.
-whole() { [[ -n $1 && $1 != *\\ ]] && "$BASH" -n <<<"$1" 2>/dev/null; }
+# (Of a document in it that does not end, bash only warns.)
+whole() { [[ -n $1 && $1 != *\\ && -z $("$BASH" -n <<<"$1" 2>&1) ]]; }
 # What is done before, by node.sh, or in another way.
 left_out() { case $1 in "make image"* | skopeo\ * | ctr\ * | *registry.example.com*) ;; *) return 1 ;; esac; }
 
@@ -73,8 +74,8 @@ typed() {
     printf '\n%s\n' "$available_after"
 }
 
-# follow FILE HEADING [BEGINNING]: the commands of that section, or those that begin so.
-follow() {
+# typed_from WHERE [BEGINNING]: the commands in the lines that come in, or those that begin so; WHERE is their place.
+typed_from() {
     local line command='' lines='' commands=() shown=() number any=
     while IFS= read -r line; do
         if whole "$command"; then
@@ -82,9 +83,10 @@ follow() {
             commands+=("$command") shown+=("$lines") command='' lines=''
         fi
         [[ -z $command && -z $line ]] || command+=${command:+$'\n'}$line
-    done < <(section "$1" "$2" | blocks sh; echo)
+    done < <(cat; echo)
+    [[ -z $command ]] || failed "$1 has a command that does not end: $command"
     for number in "${!commands[@]}"; do
-        [[ ${commands[number]} == "${3:-}"* ]] || continue
+        [[ ${commands[number]} == "${2:-}"* ]] || continue
         any=yes
         if left_out "${commands[number]}"; then
             printf '\n(left out: %s)\n' "${commands[number]%%$'\n'*}"
@@ -92,8 +94,10 @@ follow() {
             typed "${commands[number]}" "${shown[number]}"
         fi
     done
-    [[ -n $any ]] || failed "$1 has no commands under \"$2\""
+    [[ -n $any ]] || failed "$1 has no such commands"
 }
+# follow FILE HEADING [BEGINNING]: those of that section.
+follow() { typed_from "$1, \"$2\"" "${3:-}" < <(section "$1" "$2" | blocks sh); }
 
 # leave [PID]...: ends these terminals, or all.
 leave() {

@@ -103,6 +103,7 @@ until_holds "the first sessions" eval "(( \$(wc -l <$made) >= 3 ))"
 api_server_is_killed
 api_server_is_killed
 api_server_stands_still 12
+until_holds "a leader" leader
 echo "the leader was $leading, and is $(leader)"
 restarts
 

@@ -3,12 +3,13 @@
 # What is understood of a page's ```sh blocks:
 #   a line that begins with #     a line that the command before it shows, in this order; … stands for anything
 #   a comment that says "stays"   the command goes on in a terminal of its own: until it has shown such lines, else to the end
+#   N                             the number at the beginning of the last line that the command before it has shown
 # Wants `folder` (for what the commands say) and `clone` (where they are typed).
 : "${folder:?}" "${clone:?}" "${HELM:?}"
 
-# A shell there has what the pages ask for, and nothing else.
+# A shell there has what the pages ask for, and cat.
 mkdir -p "$folder/bin" "$folder/home"
-ln -s "$(command -v kubectl)" "$(command -v curl)" "$folder/bin/"
+ln -s "$(command -v kubectl)" "$(command -v curl)" "$(command -v cat)" "$folder/bin/"
 ln -s "$HELM" "$folder/bin/helm"
 
 count=0
@@ -45,6 +46,7 @@ shows() {
 # typed COMMAND LINES: types it, and sees what the page says.
 typed() {
     local command=$1 lines=$2 from=$EPOCHREALTIME out
+    [[ $command != *" N "* ]] || command=${command/ N / $(tail -n 1 "$folder/$count.out" | grep -oE '^[0-9]+') }
     count=$((count + 1))
     since=${since:-$from}
     out=$folder/$count.out

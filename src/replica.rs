@@ -198,3 +198,38 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use serde_json::Value;
+
+    use super::HAND_OVER;
+    use crate::args::Arguments;
+    use crate::session::GRACE;
+
+    /// What `docs/operations.md` says of the end, summed up.
+    #[test]
+    fn the_chart_gives_a_pod_longer_than_its_end_can_take() {
+        let values: Value = serde_saphyr::from_str(include_str!("../charts/qos-operator/values.yaml")).unwrap();
+        let election =
+            ["leaseDuration", "renewDeadline", "retryPeriod"].map(|key| values["leaderElection"][key].as_str().unwrap());
+        let [duration, deadline, retry] = election;
+        let arguments = Arguments::parse_from([
+            "qos-operator",
+            "--leader-election",
+            "--lease-duration",
+            duration,
+            "--lease-renew-deadline",
+            deadline,
+            "--lease-retry-period",
+            retry,
+        ]);
+        let pace = arguments.run.leader.pace(arguments.run.margins.send_window).unwrap().unwrap();
+        let receiver = crate::notify::receiver::Settings::default().shutdown_grace;
+        let longest = 2 * GRACE + pace.longest_resignation() + receiver + HAND_OVER;
+        let given = values["terminationGracePeriodSeconds"].as_u64().unwrap();
+        assert!(given > longest.as_secs(), "{given} s for an end of up to {longest:?}");
+        assert_eq!(longest.as_secs(), 69, "docs/operations.md and the chart's values say this");
+    }
+}

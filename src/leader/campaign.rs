@@ -9,12 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::election::{Election, Leader, Loss, Step, Written};
 use super::fence::Fence;
-use super::pace::Pace;
+use super::pace::{Pace, RELEASE_TRIES};
 use super::record::{self, Record};
 use crate::clock::Clock;
-
-/// How often the lease is tried to be given back: what is not is free when its time is over.
-const RELEASE_TRIES: usize = 3;
 
 /// Which lease, and for whom.
 #[derive(Clone, Debug)]

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How often the lease is tried to be given back: what is not is free when its time is over.
+pub(super) const RELEASE_TRIES: u32 = 3;
+
 /// How long a lease holds, and how often what is done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -98,6 +101,12 @@ impl Pace {
     /// How long one call may take: short enough for several before the deadline.
     pub(super) fn try_limit(&self) -> Duration {
         self.retry_period * 3 / 4
+    }
+
+    /// How long the holder takes at most to give the lease back: the call that runs, and then every try, of two calls each.
+    #[must_use]
+    pub fn longest_resignation(&self) -> Duration {
+        self.try_limit() * (1 + 2 * RELEASE_TRIES)
     }
 }
 

@@ -64,7 +64,7 @@ use crate::qod::FaultClass;
 
 /// How long shutdown waits for passes to end, and then for creates whose answer is not recorded yet: together longer than a
 /// provider's request time-out by default.
-const GRACE: Duration = Duration::from_secs(20);
+pub(crate) const GRACE: Duration = Duration::from_secs(20);
 
 /// Which objects the controller sees.
 #[derive(Clone, Debug, Default)]

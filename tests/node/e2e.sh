@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make e2e`: builds the image, starts a real Kubernetes node, and lives through an installation there (story.sh). Prints each step's time.
+# `make e2e`: builds the image and starts a real Kubernetes node. There it types the commands of the pages (newcomer.sh), and then lives
+# through an installation (story.sh). Prints each step's time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source-path=SCRIPTDIR source=needs.sh
@@ -29,7 +30,7 @@ timed "helm is there" helm
 timed "the image is built and packed" env SBOM=no IMAGE=localhost/qos-operator:e2e image/build.sh
 status=0
 printf '\n== a node\n'
-tests/node/node.sh --image "$target/image/qos-operator.tar" -- tests/node/story.sh || status=$?
+tests/node/node.sh --image "$target/image/qos-operator.tar" -- bash -c 'tests/node/newcomer.sh && tests/node/story.sh' || status=$?
 
 printf '\n== seconds, step by step\n'
 awk -F '\t' '{ printf "%8.1f  %s\n", $1, $2; all += $1 } END { printf "%8.1f  in all\n", all }' "$STEPS"

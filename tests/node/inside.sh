@@ -27,6 +27,8 @@ start() {
     shift
     "$@" </dev/null >>"$logs/$part.log" 2>&1 &
     pids[$part]=$!
+    # Its end is not told: it is looked for, or meant.
+    disown
 }
 # until_holds WHAT COMMAND...
 until_holds() {
@@ -103,12 +105,20 @@ YAML
 
 start etcd "$(bin etcd)" --data-dir "$run/etcd" --unsafe-no-fsync --log-level warn \
     --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380
-start kube-apiserver "$(bin kube-apiserver)" --etcd-servers=http://127.0.0.1:2379 --cert-dir="$run/certs" \
-    --bind-address=0.0.0.0 --advertise-address="$address" --secure-port=6443 --service-cluster-ip-range="$services" \
-    --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction --token-auth-file="$run/tokens.csv" \
-    --service-account-issuer=https://kubernetes.default.svc.cluster.local \
-    --service-account-key-file="$run/sa.pub" --service-account-signing-key-file="$run/sa.key" \
-    --kubelet-preferred-address-types=InternalIP --allow-privileged=true --shutdown-delay-duration=0s --profiling=false
+# A script, so that it can be started again as it was: a story may kill it.
+export NODE_API_SERVER=$run/kube-apiserver
+{
+    printf '#!/bin/sh\necho $$ >%q\nexec' "$run/kube-apiserver.pid"
+    printf ' %q' "$(bin kube-apiserver)" --etcd-servers=http://127.0.0.1:2379 --cert-dir="$run/certs" \
+        --bind-address=0.0.0.0 --advertise-address="$address" --secure-port=6443 --service-cluster-ip-range="$services" \
+        --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction --token-auth-file="$run/tokens.csv" \
+        --service-account-issuer=https://kubernetes.default.svc.cluster.local \
+        --service-account-key-file="$run/sa.pub" --service-account-signing-key-file="$run/sa.key" \
+        --kubelet-preferred-address-types=InternalIP --allow-privileged=true --shutdown-delay-duration=0s --profiling=false
+    echo
+} >"$NODE_API_SERVER"
+chmod +x "$NODE_API_SERVER"
+start kube-apiserver "$NODE_API_SERVER"
 until_holds "the API server's certificate" grep -q 'END CERTIFICATE' "$run/certs/apiserver.crt"
 admin=$(kubeconfig admin)
 mkdir -p "$run/bin"
@@ -191,12 +201,16 @@ start dnsmasq dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --n
 # shellcheck disable=SC2329 # called by `start`
 names() {
     local space service ip
-    kubectl get services --all-namespaces --watch -o jsonpath='{.metadata.namespace} {.metadata.name} {.spec.clusterIP}{"\n"}' |
-        while read -r space service ip; do
-            [[ $ip == None || -z $ip ]] && continue
-            echo "$ip $service.$space.svc.cluster.local" >"$run/$space.$service"
-            mv "$run/$space.$service" "$run/hosts/$space.$service"
-        done
+    # The watch ends with the API server that it asks.
+    while :; do
+        kubectl get services --all-namespaces --watch -o jsonpath='{.metadata.namespace} {.metadata.name} {.spec.clusterIP}{"\n"}' |
+            while read -r space service ip; do
+                [[ $ip == None || -z $ip ]] && continue
+                echo "$ip $service.$space.svc.cluster.local" >"$run/$space.$service"
+                mv "$run/$space.$service" "$run/hosts/$space.$service"
+            done || true
+        sleep 0.5
+    done
 }
 start names names
 until_holds "a node that is Ready" kubectl wait node/"$name" --for=condition=Ready --timeout=5s

@@ -9,84 +9,21 @@ chart=${CHART:-charts/qos-operator}
 patience=60
 folder=$NODE_RUN/story
 mkdir "$folder"
+simulator=$release-simulator
 helm() { "$HELM" --namespace "$space" "$@"; }
-# kubectl in the operator's namespace.
-kc() { kubectl --namespace "$space" "$@"; }
 
-# ---- words and waits ----------------------------------------------------------------------------------------------------------
+# shellcheck source-path=SCRIPTDIR source=steps.sh
+source tests/node/steps.sh
+# shellcheck source-path=SCRIPTDIR source=provider.sh
+source tests/node/provider.sh
 
-current=
-begun=$EPOCHREALTIME
-# step WHAT: the step before it is over.
-step() {
-    local now=$EPOCHREALTIME
-    [[ -n $current ]] && printf '%s\t%s\n' "$(seconds "$begun" "$now")" "$current" >>"$STEPS"
-    current=$1 begun=$now
-    [[ -n $current ]] && printf '\n== %s\n' "$current"
-    return 0
-}
-seconds() { awk -v from="$1" -v to="${2:-$EPOCHREALTIME}" 'BEGIN { printf "%.1f", to - from }'; }
-
-failed() {
-    trap - ERR
-    printf '\nfailed at "%s": %s\n' "$current" "$1" >&2
-    {
-        kubectl get pods --all-namespaces -o wide
-        kubectl get qos,qosp --all-namespaces -o wide
-        kc get events --sort-by=.lastTimestamp | tail -n 25
-        kc get leases
-        for pod in $(kc get pods -o name); do
-            echo "---- the end of $pod"
-            kc logs "$pod" --tail=25 || kc describe "$pod"
-        done
-    } >&2 2>&1 || true
-    [[ -n ${HOLD:-} ]] && { echo "held; HOLD=$HOLD" >&2; sleep "$HOLD"; }
-    exit 1
-}
-trap 'failed "line $LINENO: $BASH_COMMAND"' ERR
-
-# until_holds WHAT COMMAND...
-until_holds() {
-    local what=$1 limit=$((SECONDS + patience))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        (( SECONDS < limit )) || failed "waited $patience s for this: $what"
-        sleep 0.1
-    done
-}
-# is WHAT FOUND WANTED
-is() { [[ $2 == "$3" ]] || failed "$1: found '$2', wanted '$3'"; }
-field() { kubectl get "$1" -o jsonpath="{$2}"; }
 available() { kubectl wait "qos/$1" --for=condition=Available --timeout="${patience}s" >/dev/null || failed "$1 did not become AVAILABLE"; }
-
-# ---- the provider's side ------------------------------------------------------------------------------------------------------
-
-admin=http://127.0.0.1:9092/admin
-life=0
-words=
-# Attaches to the simulator of this installation: its admin API, and its log, whose last line is the ledger at its end.
-attach() {
-    life=$((life + 1))
-    words=$folder/simulator.$life.log
-    kc rollout status "deployment/$release-simulator" --timeout="${patience}s" >/dev/null
-    kc logs --follow "deployment/$release-simulator" >"$words" 2>/dev/null &
-    kc port-forward "deployment/$release-simulator" 9092:9092 >"$folder/forward.$life.log" 2>&1 &
-    until_holds "the simulator's admin API" curl -fsS "$admin/ledger"
-}
-ledger() { curl -fsS "$admin/ledger?format=line&atEnd=false"; }
-# What the provider was asked so far: "creates deletes extends".
-effects() { curl -fsS "$admin/requests" | jq -r '[.. | .operation? // empty] | map(select(. == "create" or . == "delete" or . == "extend")) | group_by(.) | map("\(.[0])=\(length)") | join(" ")'; }
-requests() { curl -fsS "$admin/requests" | jq '[.. | .operation? // empty] | length'; }
-# closed LIVE: the simulator has ended; its ledger has LIVE sessions left, and nothing leaked or doubled.
-closed() {
-    until_holds "the simulator's last words" grep -q '^ledger:' "$words"
-    grep '^ledger:' "$words"
-    [[ $(grep '^ledger:' "$words") == *" live=$1 leaked=0 doubled=0" ]] || failed "the ledger of life $life is not clean"
-}
 
 # ---- steps --------------------------------------------------------------------------------------------------------------------
 
 install() {
+    # The operator of an installation before could not give its Lease back: its rights went first (docs/install.md, what stays).
+    kc delete lease "$release" --ignore-not-found >/dev/null
     helm install "$release" "$chart" --values tests/node/values.yaml --wait --timeout "${patience}s" "$@" >/dev/null || failed "helm install"
     attach
 }
@@ -109,12 +46,12 @@ leader() {
     holder=$(kc get lease "$release" -o jsonpath='{.spec.holderIdentity}')
     [[ -n $holder ]] && operators | sed 's|^pod/||' | grep -x "$holder"
 }
-# Kills every process of a Pod as the kernel would for want of memory: no signal that can be caught, no grace.
-kill_processes_of() {
+# signal POD SIGNAL: to every process of that Pod.
+signal() {
     local uid group
     uid=$(kc get pod "$1" -o jsonpath='{.metadata.uid}')
     for group in /proc/[0-9]*/cgroup; do
-        grep -q "pod$uid" "$group" 2>/dev/null && [[ $(cat "${group%cgroup}comm") == qos-operator ]] && kill -KILL "$(cut -d/ -f3 <<<"$group")"
+        grep -q "pod$uid" "$group" 2>/dev/null && [[ $(cat "${group%cgroup}comm") == qos-operator ]] && kill "-$2" "$(cut -d/ -f3 <<<"$group")"
     done
     return 0
 }
@@ -165,7 +102,8 @@ until_holds "a leader" leader
 
 step "the leader's Pod is killed"
 before=$(leader) ids=$(field qos .items[*].status.sessionId)
-kill_processes_of "$before"
+# As the kernel would for want of memory: nothing that can be caught, no grace.
+signal "$before" KILL
 kc delete pod "$before" --force --grace-period=0 2>/dev/null >/dev/null
 killed=$EPOCHREALTIME
 session after-the-leader 2
@@ -210,6 +148,9 @@ kubectl uncordon "$(kubectl get nodes -o name)" >/dev/null
 kc rollout status "deployment/$release" --timeout="${patience}s" >/dev/null
 is "the provider's effects" "$(effects)" "create=5"
 
+# shellcheck source-path=SCRIPTDIR source=restart.sh
+source tests/node/restart.sh
+
 step "uninstall, Wait: refused while sessions live, and nothing is lost"
 if helm uninstall "$release" --timeout 60s >"$folder/uninstall.log" 2>&1; then failed "helm uninstall went through"; fi
 grep -q camera-12 "$folder/uninstall.log" || failed "it does not name what lives: $(cat "$folder/uninstall.log")"
@@ -217,14 +158,14 @@ grep -q camera-12 "$folder/uninstall.log" || failed "it does not name what lives
 sed 's/\\n/\n    /g' "$folder/uninstall.log" | tail -n 15
 available camera-12
 is "operator Pods" "$(operators | wc -l)" 2
-is "the provider's effects" "$(effects)" "create=5"
+is "the provider's effects" "$(effects)" "create=$((5 + crowd_size)) delete=$crowd_size"
 # To the revision that was to be uninstalled; without a number it would be the one before.
 helm rollback "$release" "$(helm history "$release" --output json | jq 'max_by(.revision).revision')" --wait --timeout "${patience}s" >/dev/null
 is "the chart's version" "$(helm list --output json | jq -r '.[].chart')" "qos-operator-99.0.0"
 
 step "uninstall, Wait: with no session it goes through, and the definitions stay"
 kubectl delete qos --all --timeout="${patience}s" >/dev/null
-is "the provider's effects" "$(effects)" "create=5 delete=5"
+is "the provider's effects" "$(effects)" "create=$((5 + crowd_size)) delete=$((5 + crowd_size))"
 helm uninstall "$release" --wait --timeout 60s >/dev/null
 closed 0
 is "what is left of the release" "$(kc get deployments,services,serviceaccounts --selector "app.kubernetes.io/instance=$release" -o name)" ""

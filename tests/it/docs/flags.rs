@@ -60,8 +60,8 @@ async fn every_flag_that_a_page_names_is_one_of_a_program() {
     let mut known: BTreeSet<_> = programs::flags_of_ours().into_iter().collect();
     let ours = known.clone();
     known.extend(named(&kubectl::options(&mut world.kubectl())));
-    KUBECTL.iter().for_each(|verb| known.extend(named(&kubectl::help(world, verb))));
-    HELM.iter().for_each(|verb| known.extend(named(&helm::help(world, verb))));
+    known.extend(KUBECTL.iter().flat_map(|verb| named(&kubectl::help(world, verb))));
+    known.extend(HELM.iter().flat_map(|verb| named(&helm::help(world, verb))));
     let curl = Command::new("curl").args(["--help", "all"]).output().unwrap();
     known.extend(named(&String::from_utf8_lossy(&curl.stdout)));
     let cargo = Command::new("cargo").args(["run", "--help"]).output().unwrap();

@@ -3,6 +3,7 @@
 // What clippy allows in tests, it allows in their helpers only under this.
 #![cfg(test)]
 
+mod admin;
 mod commands;
 mod flags;
 mod helm;
@@ -60,7 +61,7 @@ fn walk(folder: &Path, path: &str, pages: &mut Vec<Page>) {
             if !name.starts_with('.') && !["target", "tests"].contains(&name.as_str()) {
                 walk(&entry.path(), &below, pages);
             }
-        } else if name.ends_with(".md") {
+        } else if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
             pages.push(Page { path: below, text: fs::read_to_string(entry.path()).unwrap() });
         }
     }

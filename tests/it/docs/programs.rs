@@ -39,7 +39,7 @@ pub(super) fn ours(call: &Call) {
 /// Targets are in the Makefile, and what is set for them is read there, by a script or by a test.
 pub(super) fn make(call: &Call) {
     let makefile = fs::read_to_string(in_repository("Makefile")).unwrap();
-    let mut readers = vec![makefile.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()];
+    let mut readers = vec![makefile.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")];
     for folder in ["examples", "image", "tests"] {
         scripts(&in_repository(folder), &mut readers);
     }

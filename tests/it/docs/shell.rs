@@ -116,7 +116,7 @@ fn script(page: &Page) -> String {
         // docs/runbooks.md abbreviates, and says so.
         let text = span.text.strip_prefix("OP ").map_or(span.text.clone(), |rest| format!("kubectl -n qos-operator {rest}"));
         let begins = |name: &&str| text.strip_prefix(*name).is_some_and(|rest| rest.starts_with(' '));
-        if CHECKED.iter().any(|name| begins(&name)) || super::programs::NOT_RUN.iter().any(|(name, _)| begins(&name)) {
+        if CHECKED.iter().any(begins) || super::programs::NOT_RUN.iter().any(|(name, _)| begins(name)) {
             parts.push((span.line, text));
         }
     }

@@ -1,4 +1,4 @@
-//! Every YAML block of every page goes to what reads it: the API server, Helm, or, where it is of somebody else's kind, a parser.
+//! Every YAML block of every page goes to what reads it: the API server, or Helm.
 
 use std::fs;
 
@@ -7,9 +7,6 @@ use serde_json::Value;
 use super::world::{World, documents, world};
 use super::{Block, Page, pages};
 use crate::support::in_repository;
-
-/// Kinds of others that this cluster does not have: only their form is looked at.
-const OF_OTHERS: [&str; 3] = ["argoproj.io/", "kustomize.toolkit.fluxcd.io/", "source.toolkit.fluxcd.io/"];
 
 /// Part of a manifest, marked by its first line: `# QosProvider, spec.auth`.
 const PART: &str = "# QosProvider, ";
@@ -51,13 +48,8 @@ async fn admitted(world: &World, page: &Page, block: &Block, objects: &[Value]) 
     let at = page.at(block.line);
     assert!(!objects.is_empty(), "{at}: nothing is in it");
     for object in objects {
-        let version =
-            object["apiVersion"].as_str().unwrap_or_else(|| panic!("{at}: neither a manifest, nor `# values`, nor `{PART}`"));
+        assert!(object["apiVersion"].is_string(), "{at}: neither a manifest, nor `# values`, nor `{PART}`");
         assert!(object["kind"].is_string() && object["metadata"]["name"].is_string(), "{at}: no kind, or no name");
-        if OF_OTHERS.iter().any(|group| version.starts_with(group)) {
-            assert!(object["spec"].is_object(), "{at}: no spec");
-            continue;
-        }
         world.namespace_of(object).await;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("object.json");

@@ -1,5 +1,7 @@
 //! The reference of the flags, from the command lines of both programs.
 
+use std::fmt::Write as _;
+
 use clap::{Arg, Command, CommandFactory as _};
 use qos_operator::args::Arguments;
 use qos_operator::simulator::args::Args as SimulatorArguments;
@@ -18,7 +20,7 @@ pub(crate) fn page() -> String {
     for command in operator.get_subcommands() {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         let about = format!("{}.", about.trim_end_matches('.'));
-        page.push_str(&format!("\n## `qos-operator {}`\n\n{about}\n", command.get_name()));
+        write!(page, "\n## `qos-operator {}`\n\n{about}\n", command.get_name()).unwrap();
         let names = |command: &Command| command.get_arguments().map(|argument| argument.get_id().clone()).collect::<Vec<_>>();
         if names(command) == names(&operator) {
             page.push_str("\nIt takes the flags with which the operator is to run.\n");
@@ -45,9 +47,9 @@ fn groups(command: &Command) -> String {
     let mut text = String::new();
     for (heading, rows) in groups.iter().filter(|(_, rows)| !rows.is_empty()) {
         if !heading.is_empty() {
-            text.push_str(&format!("\n### {heading}\n"));
+            write!(text, "\n### {heading}\n").unwrap();
         }
-        text.push_str(&format!("\n{}", table(&["flag", "variable", "default", "meaning"], rows)));
+        write!(text, "\n{}", table(&["flag", "variable", "default", "meaning"], rows)).unwrap();
     }
     text
 }
@@ -69,10 +71,10 @@ fn row(argument: &Arg) -> Option<Vec<String>> {
     let choice = if takes_value { argument.get_possible_values() } else { Vec::new() };
     let told: Vec<_> = choice.iter().filter_map(|value| Some(format!("`{}`: {}", value.get_name(), value.get_help()?))).collect();
     if !told.is_empty() {
-        meaning.push_str(&format!(" {}.", told.join("; ")));
+        write!(meaning, " {}.", told.join("; ")).unwrap();
     } else if !choice.is_empty() {
         let names: Vec<_> = choice.iter().map(|value| format!("`{}`", value.get_name())).collect();
-        meaning.push_str(&format!(" One of {}.", names.join(", ")));
+        write!(meaning, " One of {}.", names.join(", ")).unwrap();
     }
     Some(vec![format!("`--{name}`"), code(&variable), default, meaning])
 }

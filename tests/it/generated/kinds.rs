@@ -1,6 +1,7 @@
 //! The reference of a kind, from its definition: a table for each level of the object.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use qos_operator::crds;
 use serde_json::Value;
@@ -48,7 +49,7 @@ fn columns(version: &Value) -> String {
     let mut page = format!("\n## Columns of `kubectl get`\n\n{}", table(&["column", "shown", "from", "meaning"], &rows));
     let selectable: Vec<_> = list(&version["selectableFields"]).map(|field| text(&field["jsonPath"])[1..].to_owned()).collect();
     if !selectable.is_empty() {
-        page.push_str(&format!("\n`--field-selector` takes `{}`.\n", selectable.join("`, `")));
+        write!(page, "\n`--field-selector` takes `{}`.\n", selectable.join("`, `")).unwrap();
     }
     page
 }
@@ -90,11 +91,11 @@ impl Levels {
             default => format!(" Default: `{default}`."),
         };
         let description = text(&schema["description"]);
-        self.text.push_str(&format!("\n{depth} `{path}`\n\n{description}{default}\n\n{}", table(&HEAD, &rows)));
+        write!(self.text, "\n{depth} `{path}`\n\n{description}{default}\n\n{}", table(&HEAD, &rows)).unwrap();
         let whole: Vec<_> = own.iter().map(|rule| format!("- {}\n", rule.message)).collect();
         assert!(own.iter().all(|rule| rule.field.is_empty()), "{path}: rules of fields that are not there: {own:?}");
         if !whole.is_empty() {
-            self.text.push_str(&format!("\nThe API server checks:\n\n{}", whole.concat()));
+            write!(self.text, "\nThe API server checks:\n\n{}", whole.concat()).unwrap();
         }
         for (path, schema) in inner {
             self.level(&path, &schema);

@@ -7,6 +7,7 @@ pub(crate) mod flags;
 mod kinds;
 pub(crate) mod words;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -80,7 +81,7 @@ fn cell(text: &str) -> String {
 fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let mut text = line(&head.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
-    text.push_str(&format!("|{}\n", "---|".repeat(head.len())));
+    writeln!(text, "|{}", "---|".repeat(head.len())).unwrap();
     for row in rows {
         text.push_str(&line(&row.iter().map(|text| cell(text)).collect::<Vec<_>>()));
     }

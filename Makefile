@@ -80,7 +80,7 @@ chart-test: ## Check the chart with both helms, its unit tests, alerts, and a re
 gitops-test: ## Check what Flux and Argo CD make of each state, and the kustomizations
 	tests/gitops/run.sh
 
-generate: ## Write again what is made from the types: crds/, the chart's copy, the table of values, the objects for GitOps
+generate: ## Write again what is made from the source: crds/, docs/reference/, the chart's copy and table of values, the objects for GitOps
 	UPDATE=1 $(CARGO) test --quiet --locked --test it generated
 	UPDATE=1 $(CARGO) test --quiet --locked --test it -- chart::shape chart::values
 	UPDATE=1 $(CARGO) test --quiet --locked --lib objects_for_gitops

@@ -10,6 +10,7 @@ mod auth;
 mod chart;
 mod contract;
 mod crash;
+mod docs;
 mod events;
 mod field;
 mod generated;

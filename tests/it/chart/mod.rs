@@ -30,7 +30,7 @@ fn chart() -> PathBuf {
 }
 
 /// Helm 4, and definitions of kinds of others; both fetched where they are not there yet. A test that cannot have them fails.
-fn tools() -> &'static Path {
+pub(crate) fn tools() -> &'static Path {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
     TOOLS.get_or_init(|| {
         let printed = stdout_of(Command::new(in_repository("tests/chart/tools.sh")).arg("render"));

@@ -56,7 +56,7 @@ impl From<&RunArguments> for Settings {
             namespace: arguments.namespace.clone(),
             key_secret: arguments.key_secret.clone(),
             sessions: session::Settings {
-                namespace: arguments.watch_namespace.clone(),
+                namespaces: arguments.watch_namespaces.clone(),
                 selector: arguments.session_selector.clone(),
             },
             concurrency: usize::from(arguments.concurrency),

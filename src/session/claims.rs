@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::flow::{DeviceKey, Flow};
+use crate::api::QosSession;
 
 /// The object of a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +20,18 @@ pub struct Object {
     pub name: String,
     /// Names repeat, uids do not.
     pub uid: String,
+}
+
+impl Object {
+    /// Which one it is.
+    pub fn of(object: &QosSession) -> Self {
+        let metadata = &object.metadata;
+        Self {
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: metadata.name.clone().unwrap_or_default(),
+            uid: metadata.uid.clone().unwrap_or_default(),
+        }
+    }
 }
 
 /// What an object does with its flow.

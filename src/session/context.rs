@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt as _;
 use kube_runtime::events::Recorder;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -96,11 +95,7 @@ impl Context {
 
     /// The object's identity.
     pub fn key_of(&self, object: &QosSession) -> Object {
-        Object {
-            namespace: object.namespace().unwrap_or_default(),
-            name: object.name_any(),
-            uid: object.metadata.uid.clone().unwrap_or_default(),
-        }
+        Object::of(object)
     }
 
     /// The object's age.

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use k8s_openapi::jiff::SignedDuration;
 
 use super::plan::Settings;
+use crate::scope::Namespaces;
 
 /// What becomes of the sessions that live when the operator is uninstalled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,9 +27,9 @@ pub struct GuardArguments {
     /// How long it may take.
     #[arg(long, default_value = "4m", value_parser = crate::args::duration)]
     pub timeout: SignedDuration,
-    /// Look at the QosSessions of this namespace only, as the operator does (default: all).
-    #[arg(long)]
-    pub watch_namespace: Option<String>,
+    /// Look at the QosSessions of these namespaces only, as the operator does (default: all).
+    #[arg(long, default_value_t, hide_default_value = true)]
+    pub watch_namespaces: Namespaces,
     /// Look at objects with these labels only, as the operator does.
     #[arg(long)]
     pub session_selector: Option<String>,
@@ -48,7 +49,7 @@ impl From<&GuardArguments> for Settings {
         Self {
             mode: arguments.mode,
             timeout: arguments.timeout,
-            namespace: arguments.watch_namespace.clone(),
+            namespaces: arguments.watch_namespaces.clone(),
             selector: arguments.session_selector.clone(),
             workloads: arguments.workloads,
             delete_provider: arguments.delete_provider.clone(),

@@ -21,6 +21,7 @@ pub use self::args::{GuardArguments, Mode};
 use self::plan::{Kept, Order, Provider, Session, Settings};
 use crate::api::{FINALIZER, IN_USE_FINALIZER, QosProvider, QosSession};
 use crate::clock::{Clock, later};
+use crate::scope;
 use crate::session::context::{ApiError, limited};
 use crate::session::write::MANAGER;
 
@@ -119,13 +120,15 @@ fn done(answer: Result<(), ApiError>) -> Result<bool, ApiError> {
 }
 
 async fn sessions(client: &Client, settings: &Settings, clock: &Clock) -> Result<Vec<Session>, ApiError> {
-    let api: Api<DeserializeGuard<QosSession>> = match &settings.namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    };
-    let Some(list) = known(limited(api.list(&selected(settings))).await)? else { return Ok(Vec::new()) };
-    let now = clock.now();
-    Ok(list.into_iter().map(|object| Session::read(object.0.map_err(|invalid| invalid.metadata), now)).collect())
+    let mut sessions = Vec::new();
+    for reach in settings.namespaces.reaches() {
+        let api: Api<DeserializeGuard<QosSession>> = reach.api(client);
+        let answer = scope::watch::list(client, &reach, limited(api.list(&selected(settings))).await);
+        let Some(list) = known(answer.await)?.flatten() else { continue };
+        let now = clock.now();
+        sessions.extend(list.into_iter().map(|object| Session::read(object.0.map_err(|invalid| invalid.metadata), now)));
+    }
+    Ok(sessions)
 }
 
 async fn providers(client: &Client, settings: &Settings) -> Result<Vec<Provider>, ApiError> {

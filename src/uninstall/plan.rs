@@ -7,6 +7,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::args::Mode;
 use crate::api::{DeletionPolicy, FINALIZER, IN_USE_FINALIZER, PAUSED_ANNOTATION, QosSession};
+use crate::scope::Namespaces;
 use crate::session::facts::Record;
 use crate::session::{bounds, past};
 use crate::workload::keys::{SOURCE_LABEL, SOURCE_WORKLOAD};
@@ -18,8 +19,8 @@ pub struct Settings {
     pub mode: Mode,
     /// How long it may take.
     pub timeout: SignedDuration,
-    /// QosSessions of this namespace only.
-    pub namespace: Option<String>,
+    /// QosSessions of these namespaces.
+    pub namespaces: Namespaces,
     /// Objects with these labels only.
     pub selector: Option<String>,
     /// The operator makes QosSessions for workloads.

@@ -17,6 +17,8 @@ use super::plan::Step;
 use super::room::{Pass, Room};
 use super::seen;
 use super::write::{Outcome, Writer};
+use crate::scope::Reach;
+use crate::session;
 use crate::session::Context;
 use crate::session::claims::Object;
 use crate::session::timers::Timers;
@@ -47,27 +49,30 @@ pub(super) struct Keeper {
     rooms: HashMap<String, Room>,
     listing: Listing,
     /// First lists that are not complete yet.
-    missing: BTreeSet<Watch>,
+    missing: BTreeSet<(Watch, Reach)>,
 }
 
 impl Keeper {
     pub(super) fn new(
         context: Arc<Context>,
         settings: Settings,
-        selector: Option<&str>,
+        sessions: &session::Settings,
         counts: Counts,
         shutdown: CancellationToken,
     ) -> (Self, mpsc::UnboundedReceiver<Ended>) {
         let (ended, passes) = mpsc::unbounded_channel();
-        let mut missing = BTreeSet::from([Watch::Pods, Watch::Services, Watch::Namespaces, Watch::Children]);
+        let mut missing = BTreeSet::from([(Watch::Namespaces, Reach::Everywhere)]);
         if settings.node_devices {
-            missing.insert(Watch::Nodes);
+            missing.insert((Watch::Nodes, Reach::Everywhere));
+        }
+        for reach in sessions.namespaces.reaches() {
+            missing.extend([Watch::Pods, Watch::Services, Watch::Children].map(|watch| (watch, reach.clone())));
         }
         let keeper = Self {
             writer: Writer::new(context.client.clone()),
             context,
             settings,
-            shown_by: selector.map(seen::labels_of).unwrap_or_default(),
+            shown_by: sessions.selector.as_deref().map(seen::labels_of).unwrap_or_default(),
             counts,
             timers: Arc::default(),
             permits: Arc::new(Semaphore::new(AT_A_TIME)),
@@ -95,7 +100,9 @@ impl Keeper {
     /// Something has changed in the namespace, or its time has come.
     pub(super) fn wake(&mut self, namespace: &str) {
         let Some(room) = self.rooms.get_mut(namespace) else { return };
-        if !self.missing.is_empty() || self.shutdown.is_cancelled() {
+        // What is not known is not absent. Who asks in one namespace does not wait for the lists of another: children and those who
+        // claim them are of one namespace, and of flows across namespaces the session controller decides.
+        if self.missing.iter().any(|(_, reach)| reach.covers(namespace)) || self.shutdown.is_cancelled() {
             return;
         }
         let key = |name: &str, uid: &str| Object { namespace: namespace.to_owned(), name: name.to_owned(), uid: uid.to_owned() };

@@ -24,6 +24,7 @@ mod provider;
 mod qod;
 mod reasons;
 mod replicas;
+mod scope;
 mod support;
 mod uninstall;
 mod workload;

@@ -6,7 +6,7 @@ fn settings(mode: Mode) -> Settings {
     Settings {
         mode,
         timeout: SignedDuration::from_mins(4),
-        namespace: None,
+        namespaces: Namespaces::default(),
         selector: None,
         workloads: false,
         delete_provider: None,

@@ -13,6 +13,7 @@ use kube::{Api, Client, Config, ResourceExt as _};
 use qos_operator::check::rights::{Need, RIGHTS};
 use qos_operator::clock::Clock;
 use qos_operator::operator;
+use qos_operator::scope::Namespaces;
 use qos_operator::simulator::settings::Operation;
 use qos_operator::uninstall::plan::Settings;
 use qos_operator::uninstall::{Mode, guard};
@@ -165,7 +166,7 @@ async fn run_guard(config: Config) {
     let settings = Settings {
         mode: Mode::Delete,
         timeout: SignedDuration::from_secs(60),
-        namespace: None,
+        namespaces: Namespaces::default(),
         selector: None,
         workloads: false,
         delete_provider: None,
@@ -207,7 +208,7 @@ fn granted(objects: &[Value]) -> BTreeSet<String> {
 /// `qos-operator check`, which `helm test` runs, asks for these.
 #[test]
 fn the_chart_grants_what_the_command_check_asks_for() {
-    for values in [&[][..], &["--set", "workloads.enabled=false"], &["--set", "watchNamespaces={stadium}"]] {
+    for values in [&[][..], &["--set", "workloads.enabled=false"], &["--set", "watchNamespaces={arena,stadium}"]] {
         let granted = granted(&documents(&render(values)));
         let workloads = !values.contains(&"workloads.enabled=false");
         let needed = RIGHTS.iter().filter(|right| match right.need {

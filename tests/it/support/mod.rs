@@ -3,9 +3,11 @@
 // What clippy allows in tests, it allows in their helpers only under this.
 #![cfg(test)]
 
+pub(crate) mod elsewhere;
 pub(crate) mod fault;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod rights;
 pub(crate) mod stage;
 
 use std::path::{Path, PathBuf};

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use super::{Cluster, cluster};
 
 /// How long, in real time, a test waits for what must come.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// The label that makes an operator see only its own stage.
 pub(crate) const LABEL: &str = "stage";
 /// The token that the simulator takes.
@@ -46,6 +46,8 @@ pub(crate) struct Stage {
     pub(crate) callback: Option<url::Url>,
     /// How workloads are served, if at all.
     pub(crate) workloads: Option<workload::Settings>,
+    /// Namespaces that the operator watches besides its own.
+    pub(crate) also_watched: Vec<String>,
 }
 
 /// The margins of the protocol as the flags have them by default.
@@ -110,6 +112,7 @@ impl Stage {
             margins: margins(),
             callback: None,
             workloads: None,
+            also_watched: Vec::new(),
         }
     }
 
@@ -128,7 +131,7 @@ impl Stage {
             namespace: self.namespace.clone(),
             key_secret: "qos-operator-key".to_owned(),
             sessions: session::Settings {
-                namespace: Some(self.namespace.clone()),
+                namespaces: self.also_watched.iter().chain([&self.namespace]).cloned().collect(),
                 selector: Some(format!("{LABEL}={}", self.namespace)),
             },
             concurrency: 16,

@@ -19,7 +19,7 @@ fn settings(stage: &Stage, mode: Mode, seconds: i64) -> Settings {
     Settings {
         mode,
         timeout: SignedDuration::from_secs(seconds),
-        namespace: Some(stage.namespace.clone()),
+        namespaces: [stage.namespace.as_str()].into_iter().collect(),
         selector: Some(format!("{LABEL}={}", stage.namespace)),
         workloads: false,
         delete_provider: None,

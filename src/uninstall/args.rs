@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use k8s_openapi::jiff::SignedDuration;
 
+use super::drain::LeaseName;
 use super::plan::Settings;
 use crate::scope::Namespaces;
 
@@ -33,9 +34,16 @@ pub struct GuardArguments {
     /// Look at objects with these labels only, as the operator does.
     #[arg(long)]
     pub session_selector: Option<String>,
-    /// The operator makes QosSessions for Pods and Services: these are waited for, not deleted, since it would make them again.
+    /// The operator makes QosSessions for Pods and Services: these are deleted only once it is known to make none again.
     #[arg(long)]
     pub workloads: bool,
+    /// Name of the Lease by which the operator's leader is elected: in the modes Delete and Orphan it is told there to make no
+    /// QosSession for Pods and Services meanwhile. Without it those that it makes are waited for.
+    #[arg(long)]
+    pub lease_name: Option<String>,
+    /// The operator's own namespace, in which the Lease is.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "qos-operator")]
+    pub namespace: String,
     /// A QosProvider to delete at the end (the simulator's, which Helm does not delete).
     #[arg(long)]
     pub delete_provider: Option<String>,
@@ -52,6 +60,7 @@ impl From<&GuardArguments> for Settings {
             namespaces: arguments.watch_namespaces.clone(),
             selector: arguments.session_selector.clone(),
             workloads: arguments.workloads,
+            lease: arguments.lease_name.clone().map(|name| LeaseName { namespace: arguments.namespace.clone(), name }),
             delete_provider: arguments.delete_provider.clone(),
             release: arguments.release.clone(),
         }

@@ -17,6 +17,7 @@ use super::plan::Step;
 use super::room::{Pass, Room};
 use super::seen;
 use super::write::{Outcome, Writer};
+use crate::leader::Drain;
 use crate::scope::Reach;
 use crate::session;
 use crate::session::Context;
@@ -43,6 +44,7 @@ pub(super) struct Keeper {
     pub(super) timers: Arc<Timers>,
     permits: Arc<Semaphore>,
     ended: mpsc::UnboundedSender<Ended>,
+    drain: Drain,
     shutdown: CancellationToken,
     namespaces: BTreeMap<String, Namespace>,
     nodes: Nodes,
@@ -58,6 +60,7 @@ impl Keeper {
         settings: Settings,
         sessions: &session::Settings,
         counts: Counts,
+        drain: Drain,
         shutdown: CancellationToken,
     ) -> (Self, mpsc::UnboundedReceiver<Ended>) {
         let (ended, passes) = mpsc::unbounded_channel();
@@ -77,6 +80,7 @@ impl Keeper {
             timers: Arc::default(),
             permits: Arc::new(Semaphore::new(AT_A_TIME)),
             ended,
+            drain,
             shutdown,
             namespaces: BTreeMap::new(),
             nodes: Nodes::new(),
@@ -97,6 +101,13 @@ impl Keeper {
         }
     }
 
+    /// Something has changed that may matter everywhere.
+    pub(super) fn wake_all(&mut self) {
+        for namespace in self.rooms.keys().cloned().collect::<Vec<_>>() {
+            self.wake(&namespace);
+        }
+    }
+
     /// Something has changed in the namespace, or its time has come.
     pub(super) fn wake(&mut self, namespace: &str) {
         let Some(room) = self.rooms.get_mut(namespace) else { return };
@@ -111,7 +122,8 @@ impl Keeper {
         let facts = self.namespaces.get(namespace).cloned().unwrap_or_default();
         let nodes = self.settings.node_devices.then_some(&self.nodes);
         let before = room.tally;
-        let Some(pass) = room.begin(&facts, nodes, &awaited, self.settings.linger, self.context.clock.now()) else { return };
+        let (until, now) = (self.drain.until(), self.context.clock.now());
+        let Some(pass) = room.begin(&facts, nodes, &awaited, self.settings.linger, until, now) else { return };
         self.counts.changed(before, room.tally);
         self.timers.set(&key("", ""), pass.look_at);
         let Pass { steps, notices, .. } = pass;
@@ -125,7 +137,7 @@ impl Keeper {
 
     fn begin(&self, namespace: String, steps: Vec<Step>) {
         let (writer, permits, shutdown) = (self.writer.clone(), Arc::clone(&self.permits), self.shutdown.clone());
-        let ended = self.ended.clone();
+        let (ended, drain, clock) = (self.ended.clone(), self.drain.clone(), self.context.clock.clone());
         self.context.tasks.spawn(async move {
             let mut outcomes = Vec::new();
             for step in steps {
@@ -133,6 +145,10 @@ impl Keeper {
                 let _permit = permits.acquire().await;
                 if shutdown.is_cancelled() {
                     return;
+                }
+                // It was planned before that was known.
+                if drain.until().is_some_and(|until| until > clock.now()) {
+                    break;
                 }
                 let outcome = writer.perform(&namespace, &step).await;
                 outcomes.push((step, outcome));

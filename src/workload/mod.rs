@@ -39,6 +39,7 @@ use self::keeper::Keeper;
 use self::keys::{SOURCE_LABEL, SOURCE_WORKLOAD};
 use self::lean::{Pod, Service};
 use crate::api::QosSession;
+use crate::leader::Drain;
 use crate::scope;
 use crate::scope::watch::Cause;
 use crate::session::{self, Context};
@@ -57,11 +58,13 @@ pub struct Settings {
 
 /// Runs until `shutdown` is cancelled. `sessions` says which sessions this instance sees: its children must be among them, so only
 /// the namespaces that it names are served, and only namespaces that its selector selects, whose labels the children then carry.
+/// While it drains nothing is done.
 pub async fn run(
     context: Arc<Context>,
     settings: Settings,
     sessions: session::Settings,
     counts: Counts,
+    mut drain: Drain,
     shutdown: CancellationToken,
 ) {
     let everything = watcher::Config::default;
@@ -88,12 +91,13 @@ pub async fn run(
         futures::stream::pending().boxed()
     };
     let clock = context.clock.clone();
-    let (mut keeper, mut passes) = Keeper::new(context, settings, &sessions, counts, shutdown.clone());
+    let (mut keeper, mut passes) = Keeper::new(context, settings, &sessions, counts, drain.clone(), shutdown.clone());
     let timers = Arc::clone(&keeper.timers);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             Some(ended) = passes.recv() => keeper.ended(ended),
+            () = drain.changed() => keeper.wake_all(),
             due = timers.next(&clock) => keeper.wake(&due.namespace),
             Some((reach, Ok(event))) = pods.next() => keeper.pods(&reach, event),
             Some((reach, Ok(event))) = services.next() => keeper.services(&reach, event),

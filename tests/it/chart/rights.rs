@@ -15,6 +15,7 @@ use qos_operator::clock::Clock;
 use qos_operator::operator;
 use qos_operator::scope::Namespaces;
 use qos_operator::simulator::settings::Operation;
+use qos_operator::uninstall::drain::LeaseName;
 use qos_operator::uninstall::plan::Settings;
 use qos_operator::uninstall::{Mode, guard};
 use serde_json::{Value, json};
@@ -55,7 +56,7 @@ async fn the_operator_needs_every_right_that_the_chart_grants_and_no_other() {
     operator_process.start();
     let lived = AssertUnwindSafe(async {
         live(&stage).await;
-        run_guard(config).await;
+        run_guard(config, &namespace).await;
     });
     let lived = lived.catch_unwind().await.is_ok();
     assert!(lived, "the operator under the chart's account did not do it:\n{}", operator_process.log());
@@ -161,14 +162,15 @@ async fn ask_by_service(stage: &Stage) {
 }
 
 /// The guard has the same account.
-async fn run_guard(config: Config) {
+async fn run_guard(config: Config, namespace: &str) {
     let client: Client = operator::client(config).unwrap();
     let settings = Settings {
         mode: Mode::Delete,
         timeout: SignedDuration::from_secs(60),
         namespaces: Namespaces::default(),
         selector: None,
-        workloads: false,
+        workloads: true,
+        lease: Some(LeaseName { namespace: namespace.to_owned(), name: "demo-qos-operator".to_owned() }),
         delete_provider: None,
         release: "demo".to_owned(),
     };

@@ -96,6 +96,7 @@ async fn the_guard_looks_in_the_namespaces_that_are_named_and_leaves_the_others_
         namespaces: stage.also_watched.iter().chain([&stage.namespace]).cloned().collect(),
         selector: Some(format!("{LABEL}={}", stage.namespace)),
         workloads: false,
+        lease: None,
         delete_provider: None,
         release: "qos".to_owned(),
     };

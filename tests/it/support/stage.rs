@@ -13,7 +13,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt as _};
 use qos_operator::api::{QosProvider, QosProviderStatus, QosSession};
 use qos_operator::clock::Clock;
-use qos_operator::leader::Fence;
+use qos_operator::leader::{Fence, Mandate};
 use qos_operator::operator::{self, Operator, Settings};
 use qos_operator::session;
 use qos_operator::session::facts::Margins;
@@ -48,6 +48,8 @@ pub(crate) struct Stage {
     pub(crate) workloads: Option<workload::Settings>,
     /// Namespaces that the operator watches besides its own.
     pub(crate) also_watched: Vec<String>,
+    /// What the operator may do; none: all, without an election.
+    pub(crate) mandate: Option<Mandate>,
 }
 
 /// The margins of the protocol as the flags have them by default.
@@ -113,6 +115,7 @@ impl Stage {
             callback: None,
             workloads: None,
             also_watched: Vec::new(),
+            mandate: None,
         }
     }
 
@@ -143,7 +146,8 @@ impl Stage {
         // Its own client: one that repeats nothing.
         let client = operator::client(self.cluster.config()).unwrap();
         let key = operator::load_key(&client, &settings).await.unwrap();
-        self.operator = Some(operator::start(client, key, Fence::absent(), settings, self.clock.clone()));
+        let mandate = self.mandate.clone().unwrap_or_else(|| Fence::absent().into());
+        self.operator = Some(operator::start(client, key, mandate, settings, self.clock.clone()));
     }
 
     /// Ends the operator as a SIGTERM would.

@@ -22,6 +22,7 @@ fn settings(stage: &Stage, mode: Mode, seconds: i64) -> Settings {
         namespaces: [stage.namespace.as_str()].into_iter().collect(),
         selector: Some(format!("{LABEL}={}", stage.namespace)),
         workloads: false,
+        lease: None,
         delete_provider: None,
         release: "qos".to_owned(),
     }

@@ -7,6 +7,7 @@ use url::Url;
 use crate::admin::AdminArguments;
 use crate::leader::LeaderArguments;
 use crate::notify::NotifyArguments;
+use crate::scope::Namespaces;
 use crate::session::facts::Margins;
 use crate::uninstall::GuardArguments;
 use crate::workload::args::WorkloadArguments;
@@ -43,9 +44,10 @@ pub struct RunArguments {
     /// Name of the Secret with the operator's key in that namespace; it is made where there is none.
     #[arg(long, env = "QOS_KEY_SECRET", default_value = "qos-operator-key")]
     pub key_secret: String,
-    /// Act on the QosSessions of this namespace only (default: all).
-    #[arg(long, env = "QOS_WATCH_NAMESPACE")]
-    pub watch_namespace: Option<String>,
+    /// Act on the QosSessions of these namespaces only, such as `arena,stadium` (default: all). None is served before the operator
+    /// may list all of them.
+    #[arg(long, env = "QOS_WATCH_NAMESPACES", default_value_t, hide_default_value = true)]
+    pub watch_namespaces: Namespaces,
     /// Act only on QosProviders and QosSessions with these labels, such as `shard=a`. Two operators must never share a provider.
     #[arg(long, env = "QOS_SESSION_SELECTOR")]
     pub session_selector: Option<String>,
@@ -154,5 +156,18 @@ mod tests {
         assert_eq!([margins.retention, margins.renewal_margin].map(|margin| margin.as_secs()), [360, 300]);
         let refused = Arguments::try_parse_from(["qos-operator", "--send-window", "10"]).unwrap_err().to_string();
         assert!(refused.contains("such as 10s"), "{refused}");
+    }
+
+    #[test]
+    fn namespaces_are_named_with_commas_and_a_wrong_name_is_refused_with_flag_and_remedy() {
+        let parse = |text: &str| Arguments::try_parse_from(["qos-operator", &format!("--watch-namespaces={text}")]);
+        assert_eq!(parse("stadium,arena").unwrap().run.watch_namespaces, ["arena", "stadium"].into_iter().collect());
+        let everywhere = Arguments::try_parse_from(["qos-operator"]).unwrap().run.watch_namespaces;
+        assert_eq!([parse("").unwrap().run.watch_namespaces, everywhere], [Namespaces::default(), Namespaces::default()]);
+        let refused = parse("stadium,Arena").unwrap_err().to_string();
+        assert!(refused.contains("--watch-namespaces") && refused.contains("\"Arena\" is no name"), "{refused}");
+        let guard = Arguments::try_parse_from(["qos-operator", "uninstall-guard", "--watch-namespaces", "a,b"]).unwrap();
+        let Some(Command::UninstallGuard(guard)) = guard.command else { panic!("{guard:?}") };
+        assert_eq!(guard.watch_namespaces, ["a", "b"].into_iter().collect());
     }
 }

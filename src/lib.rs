@@ -15,6 +15,7 @@
 //! | [`workload`] | from annotated Pods and Services to `QosSession`s; its heart, [`workload::plan`], is pure | API server |
 //! | [`metrics`], [`admin`] | what is counted, whether the process is well, and the server that tells | `/proc`, its own socket |
 //! | [`check`] | whether the operator could do its work here | API server |
+//! | [`scope`] | in which namespaces the operator acts, and the watches of what is there | API server |
 //! | [`vitals`] | what every part reports to | nothing |
 //! | [`simulator`] | a provider to run against | its own sockets |
 //! | [`uninstall`] | what the chart runs before it deletes the operator; its [`uninstall::plan`] is pure | API server |
@@ -42,6 +43,7 @@ pub mod provider;
 pub mod qod;
 pub mod replica;
 pub mod run;
+pub mod scope;
 pub mod session;
 pub mod simulator;
 pub mod uninstall;

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::args::RunArguments;
-use crate::leader::Fence;
+use crate::leader::Mandate;
 use crate::metrics;
 use crate::provider::{self, Providers};
 use crate::session::claims::Claims;
@@ -56,7 +56,7 @@ impl From<&RunArguments> for Settings {
             namespace: arguments.namespace.clone(),
             key_secret: arguments.key_secret.clone(),
             sessions: session::Settings {
-                namespace: arguments.watch_namespace.clone(),
+                namespaces: arguments.watch_namespaces.clone(),
                 selector: arguments.session_selector.clone(),
             },
             concurrency: usize::from(arguments.concurrency),
@@ -101,10 +101,11 @@ pub async fn load_key(client: &kube::Client, settings: &Settings) -> Result<Oper
 pub fn start(
     client: kube::Client,
     operator_key: OperatorKey,
-    fence: Fence,
+    mandate: impl Into<Mandate>,
     settings: Settings,
     vitals: impl Into<Vitals>,
 ) -> Operator {
+    let Mandate { fence, drain } = mandate.into();
     let vitals = vitals.into();
     vitals.health.key_loaded();
     let (client, clock) = (metrics::counted(client, &vitals), vitals.clock.clone());
@@ -144,7 +145,7 @@ pub fn start(
     if let Some(workloads) = settings.workloads {
         counts.show(&context.vitals.metrics);
         let (context, sessions) = (Arc::clone(&context), settings.sessions.clone());
-        parts.spawn(workload::run(context, workloads, sessions, counts.clone(), shutdown.clone()));
+        parts.spawn(workload::run(context, workloads, sessions, counts.clone(), drain, shutdown.clone()));
     }
     parts.spawn(session::run(Arc::clone(&context), settings.sessions, woken, shutdown.clone()));
     Operator { context, workloads: counts, parts, shutdown }

@@ -69,9 +69,9 @@ pub async fn serve(arguments: &RunArguments) -> Result<(), Error> {
     let result = tokio::select! {
         () = signals.received() => Ok(()),
         leader = won(campaign.as_ref()) => {
-            let fence = campaign.as_ref().map_or(Fence::absent(), Campaign::fence);
+            let mandate = campaign.as_ref().map_or_else(|| Fence::absent().into(), Campaign::mandate);
             vitals.leading(true);
-            let operator = operator::start(of_objects, key, fence, settings, vitals.clone());
+            let operator = operator::start(of_objects, key, mandate, settings, vitals.clone());
             lead(operator, leader, &front, campaign.as_ref(), &mut signals).await
         }
     };

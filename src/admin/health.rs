@@ -46,6 +46,8 @@ struct State {
     /// Whether it leads; none: there is no election.
     leads: Option<bool>,
     listed: BTreeSet<Part>,
+    /// Lists that a part waits for, and what was wrong with them.
+    awaited: BTreeMap<Part, Vec<String>>,
     /// By the path that is watched.
     watches: BTreeMap<String, Watch>,
     api_server: Option<Streak>,
@@ -57,7 +59,21 @@ struct State {
 #[derive(Clone, Debug)]
 struct Watch {
     resource: String,
-    streak: Streak,
+    /// Where it watches, if in one namespace.
+    namespace: Option<String>,
+    /// None before the first try.
+    streak: Option<Streak>,
+}
+
+impl Watch {
+    fn tried(&mut self, well: bool, now: Timestamp) {
+        self.streak = Some(Streak::after(self.streak, well, now));
+    }
+
+    fn wrong(&self, now: Timestamp) -> Option<String> {
+        let wrong = self.streak?.wrong("the watch", now)?;
+        Some(self.namespace.as_ref().map_or_else(|| wrong.clone(), |namespace| format!("{wrong}, in namespace {namespace}")))
+    }
 }
 
 /// Tries in a row that failed.
@@ -104,7 +120,14 @@ impl Health {
 
     /// The first list of that part is in.
     pub fn listed(&self, part: Part) {
-        self.state.lock().listed.insert(part);
+        let mut state = self.state.lock();
+        state.listed.insert(part);
+        state.awaited.remove(&part);
+    }
+
+    /// The first list of that part is made of several, and waits for these, such as `namespace arena (403 Forbidden)`.
+    pub fn awaits(&self, part: Part, lists: Vec<String>) {
+        self.state.lock().awaited.insert(part, lists);
     }
 
     /// Nothing new is begun any more.
@@ -112,20 +135,32 @@ impl Health {
         self.state.lock().ending = true;
     }
 
+    /// `path` is to be watched: from now on also a list of it that fails before the first watch is a watch that fails.
+    pub fn watches_from_now_on(&self, resource: &str, path: &str, namespace: Option<&str>) {
+        let watch = Watch { resource: resource.to_owned(), namespace: namespace.map(str::to_owned), streak: None };
+        self.state.lock().watches.entry(path.to_owned()).or_insert(watch);
+    }
+
     /// A watch of `path` was begun, or could not be.
     pub fn watched(&self, resource: &str, path: &str, well: bool) {
         let now = self.clock.now();
         let mut state = self.state.lock();
-        let before = state.watches.get(path).map(|watch| watch.streak);
-        let watch = Watch { resource: resource.to_owned(), streak: Streak::after(before, well, now) };
-        state.watches.insert(path.to_owned(), watch);
+        let new = || Watch { resource: resource.to_owned(), namespace: None, streak: None };
+        state.watches.entry(path.to_owned()).or_insert_with(new).tried(well, now);
     }
 
-    /// `path` was listed, or could not be: where it is watched too, that is how a watch begins anew.
+    /// `path` was listed, or could not be: where it is watched too, that is how a watch begins, or begins anew.
     pub fn listed_for_watch(&self, path: &str, well: bool) {
         let now = self.clock.now();
         if let Some(watch) = self.state.lock().watches.get_mut(path) {
-            watch.streak = Streak::after(Some(watch.streak), well, now);
+            watch.tried(well, now);
+        }
+    }
+
+    /// The namespace of `path` does not exist: that it cannot be watched is no failure.
+    pub fn has_nothing_to_watch(&self, path: &str) {
+        if let Some(watch) = self.state.lock().watches.get_mut(path) {
+            watch.streak = None;
         }
     }
 
@@ -143,7 +178,8 @@ impl Health {
     pub fn watches(&self) -> Vec<(String, bool)> {
         let mut up = BTreeMap::new();
         for watch in self.state.lock().watches.values() {
-            *up.entry(watch.resource.clone()).or_insert(true) &= watch.streak.failing_since.is_none();
+            let Some(streak) = watch.streak else { continue };
+            *up.entry(watch.resource.clone()).or_insert(true) &= streak.failing_since.is_none();
         }
         up.into_iter().collect()
     }
@@ -169,13 +205,15 @@ impl State {
         let mut watches: BTreeMap<&str, Option<String>> = BTreeMap::new();
         for watch in self.watches.values() {
             let wrong = watches.entry(&watch.resource).or_default();
-            *wrong = wrong.take().or(watch.streak.wrong("the watch", now));
+            *wrong = wrong.take().or_else(|| watch.wrong(now));
         }
         checks.extend(watches.into_iter().map(|(resource, wrong)| check(&format!("watch-{resource}"), wrong)));
         let stands_by = self.leads == Some(false);
         for (name, part) in [("first-list-providers", Part::Providers), ("first-list-sessions", Part::Sessions)] {
             let waits = !stands_by && !self.listed.contains(&part);
-            checks.push(check(name, waits.then(|| "the first list is not complete".to_owned())));
+            let lists = self.awaited.get(&part).filter(|lists| !lists.is_empty());
+            let for_which = lists.map(|lists| format!(": it waits for {}", lists.join(" and "))).unwrap_or_default();
+            checks.push(check(name, waits.then(|| format!("the first list is not complete{for_which}"))));
         }
         checks.push(check("shutdown", self.ending.then(|| "the process is ending".to_owned())));
         checks
@@ -242,6 +280,36 @@ mod tests {
         assert_eq!(wrong(&health), ["watch-qossessions"]);
         health.listed_for_watch("/unwatched", false);
         assert_eq!(health.ready().len(), 7, "a list of what is not watched is no watch");
+    }
+
+    #[test]
+    fn a_first_list_that_fails_is_a_watch_that_fails_and_says_in_which_namespace() {
+        let clock = Clock::system();
+        let health = well(&clock);
+        health.watches_from_now_on("qossessions", "/arena", Some("arena"));
+        assert_eq!(health.watches(), [("qossessions".to_owned(), true)], "what was not tried has not failed");
+        health.listed_for_watch("/arena", false);
+        assert_eq!(health.watches(), [("qossessions".to_owned(), false)]);
+        clock.advance(SignedDuration::from_secs(61));
+        let all = health.ready();
+        let check = all.iter().find(|check| check.name == "watch-qossessions").unwrap();
+        assert!(check.wrong.as_ref().unwrap().ends_with(", in namespace arena"), "{check:?}");
+        health.has_nothing_to_watch("/arena");
+        assert_eq!(wrong(&health), Vec::<String>::new(), "a namespace that does not exist cannot be watched, and need not be");
+        health.listed_for_watch("/arena", false);
+        clock.advance(SignedDuration::from_secs(59));
+        assert_eq!(wrong(&health), Vec::<String>::new(), "its minute begins anew");
+    }
+
+    #[test]
+    fn a_first_list_of_several_says_what_it_waits_for() {
+        let health = Health::new(Clock::system());
+        health.awaits(Part::Sessions, vec!["namespace arena (403 Forbidden)".to_owned(), "namespace stadium".to_owned()]);
+        let told = |health: &Health| health.ready().into_iter().find(|check| check.name == "first-list-sessions").unwrap().wrong;
+        let expected = "the first list is not complete: it waits for namespace arena (403 Forbidden) and namespace stadium";
+        assert_eq!(told(&health).as_deref(), Some(expected));
+        health.listed(Part::Sessions);
+        assert_eq!(told(&health), None);
     }
 
     #[test]

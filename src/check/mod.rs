@@ -18,6 +18,8 @@ use self::schema::Comparison;
 use self::served::REMEDY;
 use crate::api::{IS_DEFAULT_PROVIDER_ANNOTATION, QosProvider};
 use crate::args::RunArguments;
+use crate::scope::Reach;
+use crate::scope::watch::is_absent;
 use crate::session::context::limited;
 
 pub(crate) use served::missing_kinds;
@@ -88,9 +90,18 @@ pub async fn look(client: &Client, arguments: &RunArguments) -> Vec<Line> {
         Need::Workloads => arguments.workloads.workloads,
         Need::NodeDevices => arguments.workloads.workloads && arguments.workloads.workload_node_devices,
     };
-    let rights = RIGHTS.iter().filter(needed);
-    let asked = rights.flat_map(|right| right.verbs.iter().map(move |verb| (right, *verb)));
-    lines.extend(join_all(asked.map(|(right, verb)| may(client, arguments, right, verb))).await);
+    let (watched, absent) = watched(client, arguments).await;
+    lines.extend(absent);
+    let mut asked = Vec::new();
+    for right in RIGHTS.iter().filter(needed) {
+        let places = match right.scope {
+            Scope::Cluster => vec![Reach::Everywhere],
+            Scope::Watched => watched.clone(),
+            Scope::Own => vec![Reach::Namespace(arguments.namespace.clone())],
+        };
+        asked.extend(places.into_iter().flat_map(|place| right.verbs.iter().map(move |verb| (right, *verb, place.clone()))));
+    }
+    lines.extend(join_all(asked.into_iter().map(|(right, verb, place)| may(client, right, verb, place))).await);
     lines.push(default_provider(client, arguments).await);
     lines
 }
@@ -131,14 +142,22 @@ async fn definitions(client: &Client) -> Vec<Line> {
     compared.into_iter().map(|(kind, comparison)| Line::new(format!("definition {kind}"), finding(comparison))).collect()
 }
 
+/// Where sessions are kept, and a line for each namespace of those that does not exist: no rights are needed there.
+async fn watched(client: &Client, arguments: &RunArguments) -> (Vec<Reach>, Vec<Line>) {
+    let (mut there, mut absent) = (Vec::new(), Vec::new());
+    for reach in arguments.watch_namespaces.reaches() {
+        if is_absent(client, &reach).await {
+            let text = "it does not exist; what is made there later is kept once the operator has its rights there".to_owned();
+            absent.push(Line::new(format!("watched {reach}"), Finding::Warning(text)));
+        } else {
+            there.push(reach);
+        }
+    }
+    (there, absent)
+}
+
 /// Whether this client may do that.
-async fn may(client: &Client, arguments: &RunArguments, right: &Right, verb: &str) -> Line {
-    let namespace = match right.scope {
-        Scope::Cluster => None,
-        Scope::Watched => arguments.watch_namespace.clone(),
-        Scope::Own => Some(arguments.namespace.clone()),
-    };
-    let place = namespace.as_ref().map_or_else(|| "all namespaces".to_owned(), |namespace| format!("namespace {namespace}"));
+async fn may(client: &Client, right: &Right, verb: &str, place: Reach) -> Line {
     let name = format!("may {verb} {} in {place}", right.resource);
     let (resource, subresource) = match right.resource.split_once('/') {
         Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
@@ -151,7 +170,7 @@ async fn may(client: &Client, arguments: &RunArguments, right: &Right, verb: &st
                 resource: Some(resource.to_owned()),
                 subresource,
                 verb: Some(verb.to_owned()),
-                namespace,
+                namespace: place.namespace().map(str::to_owned),
                 ..ResourceAttributes::default()
             }),
             ..SelfSubjectAccessReviewSpec::default()
@@ -164,7 +183,7 @@ async fn may(client: &Client, arguments: &RunArguments, right: &Right, verb: &st
         Ok(_) if right.need != Need::Optional => Finding::Failed(format!(
             "not allowed, and needed {}: let a {} grant it to this ServiceAccount",
             right.why,
-            if right.scope == Scope::Own { "Role" } else { "ClusterRole" }
+            if place.namespace().is_some() { "Role" } else { "ClusterRole" }
         )),
         Ok(_) => Finding::Warning(format!("not allowed everywhere; needed {}", right.why)),
         Err(error) => Finding::Failed(format!("the API server does not say: {}", told(&error))),

@@ -6,7 +6,7 @@
 pub enum Scope {
     /// In the whole cluster.
     Cluster,
-    /// In the namespaces whose sessions are kept: all of them, or the one of `--watch-namespace`.
+    /// In the namespaces whose sessions are kept: all of them, or each of `--watch-namespaces`.
     Watched,
     /// In the operator's own namespace.
     Own,

@@ -1,12 +1,14 @@
 //! Asks for the Lease and keeps it, until it is lost or given back. What to do is [`Election`]'s to say.
 
 use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, PostParams};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::drain::{Drain, Mandate, draining_until};
 use super::election::{Election, Leader, Loss, Step, Written};
 use super::fence::Fence;
 use super::pace::{Pace, RELEASE_TRIES};
@@ -44,6 +46,7 @@ pub enum Place {
 pub struct Campaign {
     fence: Fence,
     place: watch::Receiver<Place>,
+    drain: Drain,
     ending: CancellationToken,
     resigned: CancellationToken,
     task: JoinHandle<()>,
@@ -53,24 +56,31 @@ impl Campaign {
     /// Enters the election. `client` must be nobody else's, so that no other call is in the way of the Lease's.
     pub fn start(client: kube::Client, settings: Settings, clock: Clock) -> Self {
         let (sender, place) = watch::channel(Place::Standby(None));
+        let (drains, told) = watch::channel(None);
         let (fence, ending, resigned) = (Fence::closed(), CancellationToken::new(), CancellationToken::new());
         let replica = Replica {
             leases: Api::namespaced(client, &settings.namespace),
             election: Election::new(&settings.identity, settings.pace, Instant::now()),
             lease: None,
             place: sender,
+            drains,
             fence: fence.clone(),
             failing: false,
             settings,
             clock,
         };
         let task = tokio::spawn(replica.run(ending.clone(), resigned.clone()));
-        Self { fence, place, ending, resigned, task }
+        Self { fence, place, drain: Drain::told_by(told), ending, resigned, task }
     }
 
     /// What a deposed leader is stopped by.
     pub fn fence(&self) -> Fence {
         self.fence.clone()
+    }
+
+    /// What the leader may do, and what the Lease says that it is to leave undone.
+    pub fn mandate(&self) -> Mandate {
+        Mandate { fence: self.fence(), drain: self.drain.clone() }
     }
 
     /// Where this process stands, now and from now on.
@@ -118,6 +128,7 @@ struct Replica {
     /// As it was last read or written; none: it is not there, or nothing is known.
     lease: Option<Lease>,
     place: watch::Sender<Place>,
+    drains: watch::Sender<Option<Timestamp>>,
     fence: Fence,
     /// The last call failed: the next failure is no news.
     failing: bool,
@@ -177,6 +188,7 @@ impl Replica {
             Ok(Ok(lease)) => {
                 self.failing = false;
                 self.lease = lease;
+                self.tell_drain();
                 let record = self.lease.as_ref().map(Record::of);
                 self.election.looked(record.as_ref(), Instant::now(), rand::random());
                 self.tell_standby(record);
@@ -185,6 +197,17 @@ impl Replica {
                 self.report("read", failure.ok().and_then(Result::err));
                 self.election.not_looked(sent, Instant::now(), rand::random());
             }
+        }
+    }
+
+    /// Tells until when the Lease says to drain. It is known before the renewal that follows: the uninstall guard counts on that.
+    fn tell_drain(&self) {
+        let until = self.lease.as_ref().and_then(draining_until);
+        let is_news = |before: &mut Option<Timestamp>| std::mem::replace(before, until) != until;
+        if self.drains.send_if_modified(is_news)
+            && let Some(until) = until
+        {
+            tracing::info!(lease = %self.settings.lease, %until, "nothing is made for workloads: the operator is being uninstalled");
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod args;
 pub mod campaign;
+pub mod drain;
 pub mod election;
 pub mod fence;
 pub mod pace;
@@ -16,6 +17,7 @@ pub mod record;
 
 pub use args::LeaderArguments;
 pub use campaign::{Campaign, Place, Settings};
+pub use drain::{Drain, Mandate};
 pub use election::{Leader, Loss};
 pub use fence::Fence;
 pub use pace::{Pace, PaceError};

@@ -51,6 +51,7 @@ pub use snapshot::{ProfileAnswer, Provider};
 
 use crate::api::{QosProvider, QosProviderSpec};
 use crate::clock::Clock;
+use crate::scope::watch::Cause;
 use crate::vitals::Vitals;
 
 /// What the provider controller needs to know.
@@ -139,7 +140,7 @@ fn taken<K>(kind: &str, listing: &mut Listing<K>, event: watcher::Result<watcher
     match event {
         Ok(event) => listing.take(event),
         Err(error) => {
-            tracing::warn!(kind, cause = watch::describe(&error), "a watch failed");
+            tracing::warn!(kind, cause = %Cause::of(&error), "a watch failed");
             None
         }
     }

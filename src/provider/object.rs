@@ -7,8 +7,8 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use kube_runtime::events::{Event, EventType, Recorder, Reporter};
 use serde_json::{Value, json};
 
-use super::watch::cause;
 use crate::api::{GROUP, IN_USE_FINALIZER, QosProvider, QosProviderStatus, VERSION};
+use crate::scope::watch::Cause;
 
 /// Field manager of the status.
 const MANAGER: &str = "qos-operator";
@@ -85,7 +85,7 @@ impl Objects {
         let event = Event { type_, reason: reason.to_owned(), note: Some(note), action: action.to_owned(), secondary: None };
         tokio::spawn(async move {
             if let Ok(Err(error)) = tokio::time::timeout(TIMEOUT, recorder.publish(&event, &reference)).await {
-                tracing::debug!(reason, cause = cause(&error), "an Event was not written");
+                tracing::debug!(reason, cause = %Cause::of_call(&error), "an Event was not written");
             }
         });
     }
@@ -95,7 +95,7 @@ fn written<T>(name: &str, answer: Result<Result<T, kube::Error>, tokio::time::er
     let (problem, cause) = match answer {
         Ok(Ok(object)) => return Ok(object),
         Ok(Err(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => return Err(NotWritten::Stale),
-        Ok(Err(error)) => (NotWritten::Failed, cause(&error)),
+        Ok(Err(error)) => (NotWritten::Failed, Cause::of_call(&error).to_string()),
         Err(_) => (NotWritten::Failed, "the API server did not answer in time".to_owned()),
     };
     tracing::warn!(provider = name, cause, "the QosProvider was not written");

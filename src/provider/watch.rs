@@ -42,25 +42,6 @@ impl<K> Listing<K> {
     }
 }
 
-/// A watch that failed, for the log. The error's own text may hold parts of an object, so it is not shown.
-pub(super) fn describe(error: &watcher::Error) -> String {
-    match error {
-        watcher::Error::InitialListFailed(error)
-        | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => cause(error),
-        watcher::Error::WatchError(status) => format!("{} {}", status.code, status.reason),
-        watcher::Error::NoResourceVersion => "the API server named no resourceVersion".to_owned(),
-    }
-}
-
-/// A call to the API server that failed, for the log.
-pub(super) fn cause(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
-        _ => "no answer of the API server, or one that cannot be read".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::flow::{DeviceKey, Flow};
+use crate::api::QosSession;
 
 /// The object of a claim. Half a dozen tables keep each of what may be 100,000 objects, so clones share the names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,6 +29,13 @@ pub struct Names {
 }
 
 impl Object {
+    /// Which one it is.
+    pub fn of(object: &QosSession) -> Self {
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        let metadata = &object.metadata;
+        Self::new(text(&metadata.namespace), text(&metadata.name), text(&metadata.uid))
+    }
+
     /// The object of these names.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>, uid: impl Into<String>) -> Self {
         Self(Arc::new(Names { namespace: namespace.into(), name: name.into(), uid: uid.into() }))

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt as _;
 use kube_runtime::events::Recorder;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -96,8 +95,7 @@ impl Context {
 
     /// The object's identity.
     pub fn key_of(&self, object: &QosSession) -> Object {
-        let uid = object.metadata.uid.as_deref().unwrap_or_default();
-        Object::new(object.namespace().unwrap_or_default(), object.name_any(), uid)
+        Object::of(object)
     }
 
     /// The object's age.

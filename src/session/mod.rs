@@ -16,6 +16,7 @@ pub mod desired;
 pub mod facts;
 pub mod flow;
 pub mod inbox;
+pub mod joined;
 pub mod key;
 pub mod memory;
 #[cfg(test)]
@@ -61,6 +62,7 @@ use crate::api::QosSession;
 use crate::clock::later;
 use crate::metrics::PassResult;
 use crate::qod::FaultClass;
+use crate::scope::Namespaces;
 
 /// How long shutdown waits for passes to end, and then for creates whose answer is not recorded yet: together longer than a
 /// provider's request time-out by default.
@@ -69,8 +71,8 @@ pub(crate) const GRACE: Duration = Duration::from_secs(20);
 /// Which objects the controller sees.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Only this namespace; `None`: all.
-    pub namespace: Option<String>,
+    /// In these namespaces.
+    pub namespaces: Namespaces,
     /// Label selector.
     pub selector: Option<String>,
 }

@@ -1,24 +1,25 @@
 //! The watch of `QosSession`s: pruned, guarded against objects that cannot be decoded, and told to the claim table before any pass.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _};
 use kube::ResourceExt as _;
-use kube::api::Api;
 use kube::core::DeserializeGuard;
+use kube_runtime::WatchStreamExt as _;
 use kube_runtime::reflector::{self, Store};
 use kube_runtime::watcher::{self, Event};
-use kube_runtime::{WatchStreamExt as _, watcher as start};
 use tokio::sync::{broadcast, watch};
 
 use super::Settings;
 use super::claims::Object;
 use super::context::Context;
+use super::joined::Joined;
 use super::salvage;
 use crate::admin::Part;
 use crate::api::QosSession;
 use crate::provider::Change;
+use crate::scope::watch::Cause;
+use crate::scope::{self, Reach};
 
 /// kubectl's copy of the manifest: nobody here reads it, and it doubles an object's size.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -45,11 +46,6 @@ pub fn objects(
     context: &Arc<Context>,
     settings: &Settings,
 ) -> (Store<QosSession>, impl Stream<Item = Result<QosSession, watcher::Error>> + Send + 'static, Listed) {
-    let client = context.client.clone();
-    let api: Api<DeserializeGuard<QosSession>> = match &settings.namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
-    };
     let mut config = watcher::Config::default();
     if let Some(selector) = &settings.selector {
         config = config.labels(selector);
@@ -57,63 +53,71 @@ pub fn objects(
     let (sender, receiver) = watch::channel(false);
     let writer = reflector::store::Writer::<QosSession>::new(());
     let store = writer.as_reader();
-    let mut guard = Guard { context: Arc::clone(context), listed: HashSet::new(), known: HashSet::new(), sender };
-    let events = start(api, config).default_backoff().map(move |event| event.map(|event| guard.admit(event)));
+    let mut guard = Guard { context: Arc::clone(context), joined: Joined::new(settings.namespaces.reaches()), sender };
+    let news = scope::watch::watch(&context.client, &settings.namespaces, &config, &context.vitals.health);
+    let events = news.flat_map(move |(reach, news)| futures::stream::iter(guard.admit(&reach, news).into_iter().map(Ok)));
     (store, events.reflect(writer).applied_objects(), Listed(receiver))
 }
 
-/// Turns events of guarded objects into events of objects, and keeps the context's tables in step.
+/// Turns what the watches of guarded objects bring into events of objects, and keeps the context's tables in step.
 struct Guard {
     context: Arc<Context>,
-    /// Seen since the list began.
-    listed: HashSet<Object>,
-    known: HashSet<Object>,
+    joined: Joined,
     sender: watch::Sender<bool>,
 }
 
 impl Guard {
-    fn admit(&mut self, event: Event<DeserializeGuard<QosSession>>) -> Event<QosSession> {
-        match event {
-            Event::Apply(object) => Event::Apply(self.appeared(object)),
-            Event::Delete(object) => {
-                let object = self.decode(object);
-                let key = self.context.key_of(&object);
-                self.known.remove(&key);
-                self.context.vanished(&key);
-                Event::Delete(object)
-            }
-            Event::Init => {
-                self.listed.clear();
-                Event::Init
-            }
-            Event::InitApply(object) => {
-                let object = self.appeared(object);
-                self.listed.insert(self.context.key_of(&object));
-                Event::InitApply(object)
-            }
-            Event::InitDone => {
-                let gone: Vec<_> = self.known.difference(&self.listed).cloned().collect();
-                for key in gone {
-                    self.known.remove(&key);
-                    self.context.vanished(&key);
+    fn admit(&mut self, reach: &Reach, news: Result<Event<DeserializeGuard<QosSession>>, Cause>) -> Vec<Event<QosSession>> {
+        let event = match news {
+            Ok(event) => self.decoded(event),
+            Err(cause) => {
+                if self.joined.failed(reach, &cause) {
+                    self.tell_waiting();
+                    let waits_for = self.joined.waits_for().join(" and ");
+                    tracing::warn!(
+                        waits_for,
+                        "no QosSession is served yet: one that is not listed may hold a flow that another one asks for. Let the \
+                         operator list and watch them there, or take the namespace out of --watch-namespaces"
+                    );
                 }
-                self.listed = HashSet::new();
-                self.context.providers.occupancy_complete();
-                self.context.vitals.health.listed(Part::Sessions);
-                self.context.inbox.listed();
-                self.sender.send_replace(true);
-                Event::InitDone
+                return Vec::new();
+            }
+        };
+        let waited = !self.joined.is_complete();
+        if let Event::Apply(object) | Event::InitApply(object) = &event {
+            // While nothing is served the table is to be as of now: whoever is served first must see what the others have become.
+            if waited || self.joined.is_new(reach, &Object::of(object)) {
+                self.context.appeared(object);
             }
         }
+        let is_list = matches!(event, Event::InitDone);
+        let taken = self.joined.take(reach, event);
+        for key in &taken.vanished {
+            self.context.vanished(key);
+        }
+        if waited && self.joined.is_complete() {
+            self.context.providers.occupancy_complete();
+            self.context.vitals.health.listed(Part::Sessions);
+            self.context.inbox.listed();
+            self.sender.send_replace(true);
+        } else if waited && is_list {
+            self.tell_waiting();
+        }
+        taken.events
     }
 
-    fn appeared(&mut self, object: DeserializeGuard<QosSession>) -> QosSession {
-        let object = self.decode(object);
-        let key = self.context.key_of(&object);
-        if self.known.insert(key) {
-            self.context.appeared(&object);
+    fn tell_waiting(&self) {
+        self.context.vitals.health.awaits(Part::Sessions, self.joined.waits_for());
+    }
+
+    fn decoded(&self, event: Event<DeserializeGuard<QosSession>>) -> Event<QosSession> {
+        match event {
+            Event::Apply(object) => Event::Apply(self.decode(object)),
+            Event::Delete(object) => Event::Delete(self.decode(object)),
+            Event::Init => Event::Init,
+            Event::InitApply(object) => Event::InitApply(self.decode(object)),
+            Event::InitDone => Event::InitDone,
         }
-        object
     }
 
     fn decode(&self, object: DeserializeGuard<QosSession>) -> QosSession {

@@ -3,24 +3,29 @@
 //! Without the operator nobody releases sessions, which then cost money, and nobody takes its finalizers off, so that objects and
 //! namespaces cannot be deleted. So the guard looks on while the operator still runs: it waits until no session lives ([`Mode::Wait`]),
 //! deletes all QosSessions ([`Mode::Delete`]), or lets them go without a release ([`Mode::Orphan`]). When nothing lives any more it takes
-//! the finalizers off what stays. [`plan`](mod@plan) decides, purely; [`guard`] looks and does, again and again. It keeps nothing between
-//! two rounds, so one that was killed is simply started again.
+//! the finalizers off what stays. Where it deletes, it has the operator make nothing for workloads meanwhile ([`mod@drain`]).
+//! [`plan`](mod@plan) decides, purely; [`guard`] looks and does, again and again. It keeps nothing between two rounds, so one that was
+//! killed is simply started again.
 
 pub mod args;
+pub mod drain;
 pub mod plan;
 
 use std::io::{self, Write};
 
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::SignedDuration;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::DeserializeGuard;
 use kube::{Client, Resource as _};
 use serde_json::{Value, json};
 
 pub use self::args::{GuardArguments, Mode};
+use self::drain::Drained;
 use self::plan::{Kept, Order, Provider, Session, Settings};
 use crate::api::{FINALIZER, IN_USE_FINALIZER, QosProvider, QosSession};
 use crate::clock::{Clock, later};
+use crate::scope;
 use crate::session::context::{ApiError, limited};
 use crate::session::write::MANAGER;
 
@@ -94,9 +99,11 @@ impl From<ApiError> for Round {
 
 /// One look and what follows from it. What is still waited for; empty: nothing is left to do.
 async fn round(client: &Client, settings: &Settings, clock: &Clock, out: &mut impl Write) -> Result<Vec<Kept>, Round> {
+    // Before the sessions are looked at: one that is made meanwhile is then seen, or made by nobody.
+    let drained = drain(client, settings, clock).await?;
     let sessions = sessions(client, settings, clock).await?;
     let providers = providers(client, settings).await?;
-    let plan = plan::plan(settings, &sessions, &providers);
+    let plan = plan::plan(settings, &sessions, &providers, drained);
     for order in &plan.orders {
         if done(carry_out(client, order).await)? {
             writeln!(out, "{order}").map_err(Round::Output)?;
@@ -118,14 +125,32 @@ fn done(answer: Result<(), ApiError>) -> Result<bool, ApiError> {
     }
 }
 
-async fn sessions(client: &Client, settings: &Settings, clock: &Clock) -> Result<Vec<Session>, ApiError> {
-    let api: Api<DeserializeGuard<QosSession>> = match &settings.namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
+/// Has the operator make nothing for workloads; whether it is known to do so.
+async fn drain(client: &Client, settings: &Settings, clock: &Clock) -> Result<bool, ApiError> {
+    let Some(lease) = settings.lease.as_ref().filter(|_| settings.workloads && settings.mode != Mode::Wait) else {
+        return Ok(false);
     };
-    let Some(list) = known(limited(api.list(&selected(settings))).await)? else { return Ok(Vec::new()) };
-    let now = clock.now();
-    Ok(list.into_iter().map(|object| Session::read(object.0.map_err(|invalid| invalid.metadata), now)).collect())
+    let leases: Api<Lease> = Api::namespaced(client.clone(), &lease.namespace);
+    // Without a Lease there is no leader that reads it.
+    let Some(read) = limited(leases.get_opt(&lease.name)).await? else { return Ok(false) };
+    let Drained { is_known, write } = drain::drained(&read, clock.now());
+    if let Some(write) = write {
+        // One that met a renewal is made again in the next round.
+        done(limited(leases.replace(&lease.name, &PostParams::default(), &write)).await.map(drop))?;
+    }
+    Ok(is_known)
+}
+
+async fn sessions(client: &Client, settings: &Settings, clock: &Clock) -> Result<Vec<Session>, ApiError> {
+    let mut sessions = Vec::new();
+    for reach in settings.namespaces.reaches() {
+        let api: Api<DeserializeGuard<QosSession>> = reach.api(client);
+        let answer = scope::watch::list(client, &reach, limited(api.list(&selected(settings))).await);
+        let Some(list) = known(answer.await)?.flatten() else { continue };
+        let now = clock.now();
+        sessions.extend(list.into_iter().map(|object| Session::read(object.0.map_err(|invalid| invalid.metadata), now)));
+    }
+    Ok(sessions)
 }
 
 async fn providers(client: &Client, settings: &Settings) -> Result<Vec<Provider>, ApiError> {
@@ -215,8 +240,8 @@ fn report(settings: &Settings, told: &str, trouble: Option<&str>) -> String {
     format!(
         "the uninstall is stopped: after {timeout} the guard {what}. {changed} The operator still runs.\n\
          The order: first delete the sessions while it runs (kubectl delete qos --all -A --wait), or suspend them; then helm uninstall {release} again.\n\
-         Those that the operator makes for annotated Pods and Services it would make again: \
-         helm upgrade {release} --reuse-values --set workloads.enabled=false first.\n\
+         Those that the operator makes for annotated Pods and Services it would make again, in the mode Wait or where no leader has read \
+         in its Lease that it must not: then helm upgrade {release} --reuse-values --set workloads.enabled=false first.\n\
          uninstallGuard.mode=Delete deletes all QosSessions, Orphan leaves what lives to its expiry, unreleased and paid.\n\
          Helm now calls the release uninstalling. helm rollback {release} N, with the last number that helm history {release} shows, takes \
          the uninstall back (without a number it would go back to older values). helm uninstall --no-hooks goes \

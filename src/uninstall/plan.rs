@@ -6,7 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::args::Mode;
+use super::drain::LeaseName;
 use crate::api::{DeletionPolicy, FINALIZER, IN_USE_FINALIZER, PAUSED_ANNOTATION, QosSession};
+use crate::scope::Namespaces;
 use crate::session::facts::Record;
 use crate::session::{bounds, past};
 use crate::workload::keys::{SOURCE_LABEL, SOURCE_WORKLOAD};
@@ -18,12 +20,14 @@ pub struct Settings {
     pub mode: Mode,
     /// How long it may take.
     pub timeout: SignedDuration,
-    /// QosSessions of this namespace only.
-    pub namespace: Option<String>,
+    /// QosSessions of these namespaces.
+    pub namespaces: Namespaces,
     /// Objects with these labels only.
     pub selector: Option<String>,
     /// The operator makes QosSessions for workloads.
     pub workloads: bool,
+    /// Where it is told to make none; none: it cannot be told.
+    pub lease: Option<LeaseName>,
     /// A QosProvider to delete at the end.
     pub delete_provider: Option<String>,
     /// The Helm release, for the message.
@@ -199,11 +203,11 @@ impl fmt::Display for Kept {
     }
 }
 
-/// What follows from what is seen.
-pub fn plan(settings: &Settings, sessions: &[Session], providers: &[Provider]) -> Plan {
+/// What follows from what is seen. `drained`: the operator is known to make no QosSession for workloads.
+pub fn plan(settings: &Settings, sessions: &[Session], providers: &[Provider], drained: bool) -> Plan {
     let mut plan = Plan::default();
     for session in sessions {
-        match next(settings, session) {
+        match next(settings, session, drained) {
             Next::Do(order) => plan.orders.push(order),
             Next::Wait => plan.waits.push(session.kept()),
             Next::Nothing => {}
@@ -235,8 +239,8 @@ enum Next {
     Nothing,
 }
 
-fn next(settings: &Settings, session: &Session) -> Next {
-    let again = session.of_workload && settings.workloads;
+fn next(settings: &Settings, session: &Session, drained: bool) -> Next {
+    let again = session.of_workload && settings.workloads && !drained;
     match settings.mode {
         Mode::Orphan if !session.orphan && !again => Next::Do(Order::Orphan(session.clone())),
         Mode::Delete | Mode::Orphan if !session.deleting && !again => Next::Do(Order::Delete(session.clone())),

@@ -17,6 +17,9 @@ use super::plan::Step;
 use super::room::{Pass, Room};
 use super::seen;
 use super::write::{Outcome, Writer};
+use crate::leader::Drain;
+use crate::scope::Reach;
+use crate::session;
 use crate::session::Context;
 use crate::session::claims::Object;
 use crate::session::timers::Timers;
@@ -41,37 +44,43 @@ pub(super) struct Keeper {
     pub(super) timers: Arc<Timers>,
     permits: Arc<Semaphore>,
     ended: mpsc::UnboundedSender<Ended>,
+    drain: Drain,
     shutdown: CancellationToken,
     namespaces: BTreeMap<String, Namespace>,
     nodes: Nodes,
     rooms: HashMap<String, Room>,
     listing: Listing,
     /// First lists that are not complete yet.
-    missing: BTreeSet<Watch>,
+    missing: BTreeSet<(Watch, Reach)>,
 }
 
 impl Keeper {
     pub(super) fn new(
         context: Arc<Context>,
         settings: Settings,
-        selector: Option<&str>,
+        sessions: &session::Settings,
         counts: Counts,
+        drain: Drain,
         shutdown: CancellationToken,
     ) -> (Self, mpsc::UnboundedReceiver<Ended>) {
         let (ended, passes) = mpsc::unbounded_channel();
-        let mut missing = BTreeSet::from([Watch::Pods, Watch::Services, Watch::Namespaces, Watch::Children]);
+        let mut missing = BTreeSet::from([(Watch::Namespaces, Reach::Everywhere)]);
         if settings.node_devices {
-            missing.insert(Watch::Nodes);
+            missing.insert((Watch::Nodes, Reach::Everywhere));
+        }
+        for reach in sessions.namespaces.reaches() {
+            missing.extend([Watch::Pods, Watch::Services, Watch::Children].map(|watch| (watch, reach.clone())));
         }
         let keeper = Self {
             writer: Writer::new(context.client.clone()),
             context,
             settings,
-            shown_by: selector.map(seen::labels_of).unwrap_or_default(),
+            shown_by: sessions.selector.as_deref().map(seen::labels_of).unwrap_or_default(),
             counts,
             timers: Arc::default(),
             permits: Arc::new(Semaphore::new(AT_A_TIME)),
             ended,
+            drain,
             shutdown,
             namespaces: BTreeMap::new(),
             nodes: Nodes::new(),
@@ -92,10 +101,19 @@ impl Keeper {
         }
     }
 
+    /// Something has changed that may matter everywhere.
+    pub(super) fn wake_all(&mut self) {
+        for namespace in self.rooms.keys().cloned().collect::<Vec<_>>() {
+            self.wake(&namespace);
+        }
+    }
+
     /// Something has changed in the namespace, or its time has come.
     pub(super) fn wake(&mut self, namespace: &str) {
         let Some(room) = self.rooms.get_mut(namespace) else { return };
-        if !self.missing.is_empty() || self.shutdown.is_cancelled() {
+        // What is not known is not absent. Who asks in one namespace does not wait for the lists of another: children and those who
+        // claim them are of one namespace, and of flows across namespaces the session controller decides.
+        if self.missing.iter().any(|(_, reach)| reach.covers(namespace)) || self.shutdown.is_cancelled() {
             return;
         }
         let key = |name: &str, uid: &str| Object::new(namespace, name, uid);
@@ -104,7 +122,8 @@ impl Keeper {
         let facts = self.namespaces.get(namespace).cloned().unwrap_or_default();
         let nodes = self.settings.node_devices.then_some(&self.nodes);
         let before = room.tally;
-        let Some(pass) = room.begin(&facts, nodes, &awaited, self.settings.linger, self.context.clock.now()) else { return };
+        let (until, now) = (self.drain.until(), self.context.clock.now());
+        let Some(pass) = room.begin(&facts, nodes, &awaited, self.settings.linger, until, now) else { return };
         self.counts.changed(before, room.tally);
         self.timers.set(&key("", ""), pass.look_at);
         let Pass { steps, notices, .. } = pass;
@@ -118,7 +137,7 @@ impl Keeper {
 
     fn begin(&self, namespace: String, steps: Vec<Step>) {
         let (writer, permits, shutdown) = (self.writer.clone(), Arc::clone(&self.permits), self.shutdown.clone());
-        let ended = self.ended.clone();
+        let (ended, drain, clock) = (self.ended.clone(), self.drain.clone(), self.context.clock.clone());
         self.context.tasks.spawn(async move {
             let mut outcomes = Vec::new();
             for step in steps {
@@ -126,6 +145,10 @@ impl Keeper {
                 let _permit = permits.acquire().await;
                 if shutdown.is_cancelled() {
                     return;
+                }
+                // It was planned before that was known.
+                if drain.until().is_some_and(|until| until > clock.now()) {
+                    break;
                 }
                 let outcome = writer.perform(&namespace, &step).await;
                 outcomes.push((step, outcome));

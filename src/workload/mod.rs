@@ -39,6 +39,9 @@ use self::keeper::Keeper;
 use self::keys::{SOURCE_LABEL, SOURCE_WORKLOAD};
 use self::lean::{Pod, Service};
 use crate::api::QosSession;
+use crate::leader::Drain;
+use crate::scope;
+use crate::scope::watch::Cause;
 use crate::session::{self, Context};
 
 /// Pods and Services that a page of a list holds. One page at a time is in memory, whole, before most of it is dropped.
@@ -54,80 +57,58 @@ pub struct Settings {
 }
 
 /// Runs until `shutdown` is cancelled. `sessions` says which sessions this instance sees: its children must be among them, so only
-/// the namespace that it names is served, and only namespaces that its selector selects, whose labels the children then carry.
+/// the namespaces that it names are served, and only namespaces that its selector selects, whose labels the children then carry.
+/// While it drains nothing is done.
 pub async fn run(
     context: Arc<Context>,
     settings: Settings,
     sessions: session::Settings,
     counts: Counts,
+    mut drain: Drain,
     shutdown: CancellationToken,
 ) {
-    let client = &context.client;
-    let (pods, services, children) = match &sessions.namespace {
-        Some(namespace) => (
-            Api::<Pod>::namespaced(client.clone(), namespace),
-            Api::<Service>::namespaced(client.clone(), namespace),
-            Api::<DeserializeGuard<QosSession>>::namespaced(client.clone(), namespace),
-        ),
-        None => (Api::all(client.clone()), Api::all(client.clone()), Api::all(client.clone())),
-    };
-    let namespaces: Api<PartialObjectMeta<core::Namespace>> = Api::all(client.clone());
-    let nodes: Api<PartialObjectMeta<core::Node>> = Api::all(client.clone());
-
     let everything = watcher::Config::default;
     let source = format!("{SOURCE_LABEL}={SOURCE_WORKLOAD}");
     let ours = match &sessions.selector {
         Some(selector) => everything().labels(&format!("{source},{selector}")),
         None => everything().labels(&source),
     };
-    let mut served = everything();
-    served.label_selector.clone_from(&sessions.selector);
-    served.field_selector = sessions.namespace.as_ref().map(|namespace| format!("metadata.name={namespace}"));
+    let paged = everything().page_size(PAGE);
+    let mut selected = everything();
+    selected.label_selector.clone_from(&sessions.selector);
 
-    let mut pods = watcher(pods, everything().page_size(PAGE)).default_backoff().boxed();
-    let mut services = watcher(services, everything().page_size(PAGE)).default_backoff().boxed();
-    let mut children = watcher(children, ours).default_backoff().boxed();
-    let mut namespaces = watcher(namespaces, served).default_backoff().boxed();
+    let (client, health) = (&context.client, &context.vitals.health);
+    let mut pods = scope::watch::watch::<Pod>(client, &sessions.namespaces, &paged, health);
+    let mut services = scope::watch::watch::<Service>(client, &sessions.namespaces, &paged, health);
+    let mut children = scope::watch::watch::<DeserializeGuard<QosSession>>(client, &sessions.namespaces, &ours, health);
+    // One watch of all, however many are named: a namespace in which nobody is seen to ask costs nothing but its name.
+    let namespaces: Api<PartialObjectMeta<core::Namespace>> = Api::all(client.clone());
+    let mut namespaces = watcher(namespaces, selected).default_backoff().boxed();
+    let nodes: Api<PartialObjectMeta<core::Node>> = Api::all(client.clone());
     let mut nodes = if settings.node_devices {
         watcher(nodes, everything()).default_backoff().boxed()
     } else {
         futures::stream::pending().boxed()
     };
     let clock = context.clock.clone();
-    let (mut keeper, mut passes) = Keeper::new(context, settings, sessions.selector.as_deref(), counts, shutdown.clone());
+    let (mut keeper, mut passes) = Keeper::new(context, settings, &sessions, counts, drain.clone(), shutdown.clone());
     let timers = Arc::clone(&keeper.timers);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             Some(ended) = passes.recv() => keeper.ended(ended),
+            () = drain.changed() => keeper.wake_all(),
             due = timers.next(&clock) => keeper.wake(&due.namespace),
-            Some(event) = pods.next() => if let Some(event) = taken("Pods", event) { keeper.pods(event) },
-            Some(event) = services.next() => if let Some(event) = taken("Services", event) { keeper.services(event) },
+            Some((reach, Ok(event))) = pods.next() => keeper.pods(&reach, event),
+            Some((reach, Ok(event))) = services.next() => keeper.services(&reach, event),
             Some(event) = nodes.next() => if let Some(event) = taken("Nodes", event) { keeper.nodes(event) },
             Some(event) = namespaces.next() => if let Some(event) = taken("Namespaces", event) { keeper.namespaces(event) },
-            Some(event) = children.next() => if let Some(event) = taken("QosSessions", event) { keeper.children(event) },
+            Some((reach, Ok(event))) = children.next() => keeper.children(&reach, event),
         }
     }
 }
 
-/// The event of a watch; an error is logged, and the watch goes on by itself. The error's own text may hold parts of an object.
+/// The event of a watch; an error is logged, and the watch goes on by itself.
 fn taken<K>(kind: &str, event: watcher::Result<watcher::Event<K>>) -> Option<watcher::Event<K>> {
-    match event {
-        Ok(event) => Some(event),
-        Err(error) => {
-            let status = match &error {
-                watcher::Error::InitialListFailed(kube::Error::Api(status))
-                | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-                | watcher::Error::WatchFailed(kube::Error::Api(status))
-                | watcher::Error::WatchError(status) => Some(status),
-                _ => None,
-            };
-            let cause = match status {
-                Some(status) => format!("{} {}", status.code, status.reason),
-                None => "no answer of the API server, or one that cannot be read".to_owned(),
-            };
-            tracing::warn!(kind, cause, "a watch for workloads failed");
-            None
-        }
-    }
+    event.inspect_err(|error| tracing::warn!(kind, cause = %Cause::of(error), "a watch for workloads failed")).ok()
 }

@@ -29,6 +29,8 @@ pub struct View<'a> {
     pub children: &'a BTreeMap<String, Child>,
     /// Whether another object, wherever it is, waits for the flow of the child of that name.
     pub awaited: &'a dyn Fn(&str) -> bool,
+    /// Until when the operator stands back, since it is being uninstalled.
+    pub drains_until: Option<Timestamp>,
 }
 
 /// Who claimed each child last, by uid: it tells a claim that was edited away from one whose Pod has gone.
@@ -99,6 +101,9 @@ impl Step {
 
 /// Plans. `before` is the last plan's [`Plan::claimed`].
 pub fn plan(view: &View<'_>, before: &Claimed, linger: SignedDuration, now: Timestamp) -> Plan {
+    if let Some(until) = view.drains_until.filter(|until| *until > now) {
+        return standing_back(before, until);
+    }
     match view.namespace {
         Namespace::Ending => Plan::default(),
         Namespace::Enabled { labels } => {
@@ -114,6 +119,13 @@ pub fn plan(view: &View<'_>, before: &Claimed, linger: SignedDuration, now: Time
         }
         Namespace::NotEnabled | Namespace::Elsewhere => withdrawn(view),
     }
+}
+
+/// The uninstall guard takes the children away, as its mode says. So none is made, none is given back what the guard has changed, and
+/// none is deleted here either: in the mode Orphan that would release what is to be left alone. Who claimed what is kept for the time
+/// after, should there be one.
+fn standing_back(before: &Claimed, until: Timestamp) -> Plan {
+    Plan { claimed: before.clone(), look_at: Some(until), ..Plan::default() }
 }
 
 /// The right to spend is not given, or was taken back.

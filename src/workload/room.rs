@@ -113,6 +113,7 @@ impl Room {
         nodes: Option<&Nodes>,
         awaited: &dyn Fn(&str, &Child) -> bool,
         linger: SignedDuration,
+        drains_until: Option<Timestamp>,
         now: Timestamp,
     ) -> Option<Pass> {
         if self.busy {
@@ -120,7 +121,7 @@ impl Room {
         }
         let children = &self.children;
         let by_name = |name: &str| children.get(name).is_some_and(|child| awaited(name, child));
-        let view = View { namespace, claimants: &self.claimants, nodes, children, awaited: &by_name };
+        let view = View { namespace, claimants: &self.claimants, nodes, children, awaited: &by_name, drains_until };
         let Plan { mut steps, mut notices, claimed, look_at } = plan(&view, &self.claimed, linger, now);
         let (asking, wrong) = tally(&view);
         self.tally = [asking, wrong, self.children.len()];

@@ -26,6 +26,7 @@ mod qod;
 mod reasons;
 mod replicas;
 mod scale;
+mod scope;
 mod support;
 mod uninstall;
 mod workload;

@@ -56,8 +56,8 @@ containers:
       - --lease-renew-deadline={{ .Values.leaderElection.renewDeadline }}
       - --lease-retry-period={{ .Values.leaderElection.retryPeriod }}
       - --admin-listen=0.0.0.0:8080
-      {{- range .Values.watchNamespaces }}
-      - --watch-namespace={{ . }}
+      {{- with .Values.watchNamespaces }}
+      - --watch-namespaces={{ join "," . }}
       {{- end }}
       {{- with .Values.sessionSelector }}
       - --session-selector={{ . }}

@@ -6,9 +6,10 @@ fn settings(mode: Mode) -> Settings {
     Settings {
         mode,
         timeout: SignedDuration::from_mins(4),
-        namespace: None,
+        namespaces: Namespaces::default(),
         selector: None,
         workloads: false,
+        lease: None,
         delete_provider: None,
         release: "qos".to_owned(),
     }
@@ -92,29 +93,29 @@ fn an_object_that_cannot_be_decoded_may_hold_a_session() {
 #[test]
 fn wait_changes_nothing_while_anything_lives_may_live_or_is_wanted() {
     for standing in [Standing::Lives, Standing::MayLive, Standing::Wanted] {
-        let plan = plan(&settings(Mode::Wait), &[session(Standing::AtRest), session(standing)], &[provider()]);
+        let plan = plan(&settings(Mode::Wait), &[session(Standing::AtRest), session(standing)], &[provider()], false);
         assert_eq!(plan.orders, [], "{standing:?}");
         assert_eq!(plan.waits.len(), 1);
     }
     let going = Session { deleting: true, ..session(Standing::AtRest) };
-    let plan = plan(&settings(Mode::Wait), &[going], &[provider()]);
+    let plan = plan(&settings(Mode::Wait), &[going], &[provider()], false);
     assert_eq!((plan.orders.len(), plan.waits.len()), (0, 1), "what is being deleted is the operator's to let go");
 }
 
 #[test]
 fn wait_takes_the_finalizers_off_when_all_is_at_rest() {
     let resting = session(Standing::AtRest);
-    let first = plan(&settings(Mode::Wait), std::slice::from_ref(&resting), &[provider()]);
+    let first = plan(&settings(Mode::Wait), std::slice::from_ref(&resting), &[provider()], false);
     assert_eq!(first.orders, [Order::ReleaseSession(resting.clone()), Order::ReleaseProvider(provider())]);
     let bare = Session { finalizers: vec!["example.com/other".to_owned()], ..resting };
     let free = Provider { finalizers: Vec::new(), ..provider() };
-    assert_eq!(plan(&settings(Mode::Wait), &[bare], &[free]), Plan::default());
+    assert_eq!(plan(&settings(Mode::Wait), &[bare], &[free], false), Plan::default());
 }
 
 #[test]
 fn delete_deletes_each_once_and_waits_until_all_are_gone() {
     let going = Session { deleting: true, ..session(Standing::Lives) };
-    let plan = plan(&settings(Mode::Delete), &[session(Standing::Lives), session(Standing::AtRest), going], &[provider()]);
+    let plan = plan(&settings(Mode::Delete), &[session(Standing::Lives), session(Standing::AtRest), going], &[provider()], false);
     assert!(matches!(&plan.orders[..], [Order::Delete(_), Order::Delete(_)]), "{plan:?}");
     assert_eq!(plan.waits.len(), 1);
 }
@@ -123,7 +124,7 @@ fn delete_deletes_each_once_and_waits_until_all_are_gone() {
 fn orphan_sets_the_policy_before_it_deletes_and_for_what_is_already_being_deleted() {
     let set = Session { orphan: true, ..session(Standing::Lives) };
     let stuck = Session { deleting: true, ..session(Standing::Lives) };
-    let plan = plan(&settings(Mode::Orphan), &[session(Standing::Lives), set.clone(), stuck.clone()], &[]);
+    let plan = plan(&settings(Mode::Orphan), &[session(Standing::Lives), set.clone(), stuck.clone()], &[], false);
     assert_eq!(plan.orders, [Order::Orphan(session(Standing::Lives)), Order::Delete(set), Order::Orphan(stuck)]);
 }
 
@@ -131,20 +132,22 @@ fn orphan_sets_the_policy_before_it_deletes_and_for_what_is_already_being_delete
 fn what_the_operator_would_make_again_for_a_workload_is_waited_for() {
     let child = Session { of_workload: true, ..session(Standing::Lives) };
     for mode in [Mode::Delete, Mode::Orphan] {
-        let with = plan(&Settings { workloads: true, ..settings(mode) }, std::slice::from_ref(&child), &[]);
+        let with = plan(&Settings { workloads: true, ..settings(mode) }, std::slice::from_ref(&child), &[], false);
         assert_eq!((with.orders.len(), with.waits.len()), (0, 1), "{mode:?}");
-        let without = plan(&settings(mode), std::slice::from_ref(&child), &[]);
+        let without = plan(&settings(mode), std::slice::from_ref(&child), &[], false);
         assert_eq!(without.orders.len(), 1, "{mode:?}: without the workloads' part nobody makes it again");
+        let drained = plan(&Settings { workloads: true, ..settings(mode) }, std::slice::from_ref(&child), &[], true);
+        assert_eq!(drained.orders, without.orders, "{mode:?}: nor does an operator that is known to drain");
     }
 }
 
 #[test]
 fn the_simulators_provider_is_deleted_when_nothing_lives_on_it() {
     let settings = Settings { delete_provider: Some("p1".to_owned()), ..settings(Mode::Wait) };
-    assert_eq!(plan(&settings, &[session(Standing::Lives)], &[provider()]).orders, []);
-    assert_eq!(plan(&settings, &[], &[provider()]).orders, [Order::DeleteProvider(provider())]);
+    assert_eq!(plan(&settings, &[session(Standing::Lives)], &[provider()], false).orders, []);
+    assert_eq!(plan(&settings, &[], &[provider()], false).orders, [Order::DeleteProvider(provider())]);
     let going = Provider { deleting: true, ..provider() };
-    assert_eq!(plan(&settings, &[], std::slice::from_ref(&going)).orders, [Order::ReleaseProvider(going.clone())]);
+    assert_eq!(plan(&settings, &[], std::slice::from_ref(&going), false).orders, [Order::ReleaseProvider(going.clone())]);
     let free = Provider { finalizers: Vec::new(), ..going };
-    assert_eq!(plan(&settings, &[], &[free]).waits.len(), 1);
+    assert_eq!(plan(&settings, &[], &[free], false).waits.len(), 1);
 }

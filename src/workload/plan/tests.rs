@@ -12,6 +12,7 @@ use super::super::keys::PREFIX;
 use super::super::notice::Reason;
 use super::world::LINGER;
 use super::{Claimed, Plan, Step, View, plan};
+use crate::api::DeletionPolicy;
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -103,6 +104,7 @@ impl Scene {
             nodes: self.nodes_name_devices.then_some(&self.nodes),
             children: &self.children,
             awaited: &awaited,
+            drains_until: None,
         };
         plan(&view, &self.claimed, LINGER, now)
     }
@@ -393,6 +395,36 @@ fn what_is_changed_on_a_child_by_hand_is_undone() {
 }
 
 #[test]
+fn who_drains_makes_changes_and_deletes_nothing_until_that_is_over_and_then_goes_on_where_it_was() {
+    let until = at(160);
+    let planned = |scene: &Scene, now| {
+        let awaited = |_: &str| true;
+        let view = View {
+            namespace: &scene.namespace,
+            claimants: &scene.claimants,
+            nodes: None,
+            children: &scene.children,
+            awaited: &awaited,
+            drains_until: Some(until),
+        };
+        plan(&view, &scene.claimed, LINGER, now)
+    };
+    let mut asked = Scene::of([pod("a", replicas("encoder"), USUAL)]);
+    let mut changed = Scene::of([pod("a", replicas("encoder"), USUAL)]).settled();
+    changed.child().spec.as_mut().unwrap().deletion_policy = DeletionPolicy::Orphan;
+    let mut left = Scene::of([pod("a", replicas("encoder"), USUAL)]).settled();
+    left.claimants.clear();
+    let mut withdrawn = Scene::of([pod("a", replicas("encoder"), USUAL)]).settled();
+    withdrawn.namespace = Namespace::NotEnabled;
+    asked.claimed = changed.claimed.clone();
+    for (scene, after) in [(asked, "create"), (changed, "apply"), (left, "delete"), (withdrawn, "delete")] {
+        let expected = Plan { claimed: scene.claimed.clone(), look_at: Some(until), ..Plan::default() };
+        assert_eq!(planned(&scene, at(159)), expected, "{after}");
+        assert_eq!(planned(&scene, until).steps.iter().map(short).collect::<Vec<_>>(), [after]);
+    }
+}
+
+#[test]
 fn a_linger_of_nothing_deletes_at_once() {
     let mut scene = Scene::of([pod("a", replicas("encoder"), USUAL)]).settled();
     scene.claimants.clear();
@@ -403,6 +435,7 @@ fn a_linger_of_nothing_deletes_at_once() {
         nodes: None,
         children: &scene.children,
         awaited: &awaited,
+        drains_until: None,
     };
     let plan = plan(&view, &scene.claimed, SignedDuration::ZERO, at(100));
     assert_eq!(plan.steps.iter().map(short).collect::<Vec<_>>(), ["delete"]);

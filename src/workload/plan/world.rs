@@ -230,6 +230,7 @@ impl World {
             nodes: Some(&self.nodes),
             children: &self.children,
             awaited: &awaited,
+            drains_until: None,
         };
         plan(&view, &self.claimed, LINGER, self.now)
     }

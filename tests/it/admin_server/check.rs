@@ -5,12 +5,13 @@ use std::path::Path;
 use std::process::Command;
 
 use control_plane::ControlPlane;
-use qos_operator::check::rights::{Need, RIGHTS, Right, Scope};
+use qos_operator::check::rights::RIGHTS;
 use qos_operator::simulator::Selection;
 use serde_json::{Value, json};
 
 use super::{PATIENCE, flags};
 use crate::support::process::OperatorProcess;
+use crate::support::rights::{is_needed, roles};
 use crate::support::stage::{LABEL, Stage, TOKEN};
 use crate::support::{cluster, in_repository, stdout_of};
 
@@ -37,38 +38,6 @@ impl Checked {
     }
 }
 
-/// Of those that the test's operator needs: it elects a leader and serves no workloads.
-fn is_needed(right: &Right) -> bool {
-    matches!(right.need, Need::Always | Need::Election)
-}
-
-/// Roles and bindings with exactly the table's rights.
-fn roles(namespace: &str, watched: &str) -> Value {
-    let rules = |scopes: &[Scope]| -> Vec<Value> {
-        let rights = RIGHTS.iter().filter(|right| is_needed(right) && scopes.contains(&right.scope));
-        rights.map(|right| json!({ "apiGroups": [right.group], "resources": [right.resource], "verbs": right.verbs })).collect()
-    };
-    let subject = json!([{ "kind": "ServiceAccount", "name": "operator", "namespace": namespace }]);
-    let role = |place: &str, name: &str, scope: Scope| {
-        let metadata = json!({ "name": name, "namespace": place });
-        [
-            json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules(&[scope]) }),
-            json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": metadata, "subjects": subject,
-                    "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name } }),
-        ]
-    };
-    let name = format!("operator-{namespace}");
-    let mut items = vec![
-        json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": { "name": name },
-                "rules": rules(&[Scope::Cluster]) }),
-        json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": { "name": name },
-                "subjects": subject, "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name } }),
-    ];
-    items.extend(role(namespace, "operator-own", Scope::Own));
-    items.extend(role(watched, "operator-watched", Scope::Watched));
-    json!({ "apiVersion": "v1", "kind": "List", "items": items })
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_table_of_rights_is_all_that_the_operator_needs_and_uses_and_without_them_check_names_each() {
     let stage = Stage::bare("rights").await;
@@ -93,7 +62,7 @@ async fn the_table_of_rights_is_all_that_the_operator_needs_and_uses_and_without
     assert_eq!(bare.lines("ok: definition ").len(), 2, "that needs no right: {}", bare.text);
 
     let manifest = folder.path().join("roles.json");
-    std::fs::write(&manifest, roles(&namespace, &namespace).to_string()).unwrap();
+    std::fs::write(&manifest, roles(&namespace, &[&namespace]).to_string()).unwrap();
     stdout_of(stage.cluster.kubectl().arg("apply").arg("-f").arg(&manifest));
     // The authorizer learns of new roles a moment later, and the storage of new definitions takes a moment too.
     let no_default = "warning: default provider: no QosProvider is the default";

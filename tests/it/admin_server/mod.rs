@@ -24,7 +24,7 @@ use crate::support::stage::{LABEL, Stage};
 /// The flags with which a process sees nothing but the stage.
 fn flags(stage: &Stage) -> Vec<String> {
     let selector = format!("{LABEL}={}", stage.namespace);
-    let flags = [("--namespace", &stage.namespace), ("--watch-namespace", &stage.namespace), ("--session-selector", &selector)];
+    let flags = [("--namespace", &stage.namespace), ("--watch-namespaces", &stage.namespace), ("--session-selector", &selector)];
     flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value.clone()]).collect()
 }
 
@@ -32,7 +32,7 @@ fn flags(stage: &Stage) -> Vec<String> {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The server of an operator.
-struct Serving {
+pub(crate) struct Serving {
     address: SocketAddr,
     /// Where the operator runs in this process.
     _admin: Option<Admin>,
@@ -46,7 +46,7 @@ impl Serving {
     }
 
     /// That of a process which was told to listen at a port of its own choice.
-    async fn of_process(process: &OperatorProcess) -> Self {
+    pub(crate) async fn of_process(process: &OperatorProcess) -> Self {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let log = process.log();
@@ -64,7 +64,7 @@ impl Serving {
     }
 
     /// Status and text.
-    async fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let response = reqwest::get(self.url(path)).await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
     }
@@ -89,7 +89,7 @@ impl Serving {
     }
 
     /// Asks until the answer has that status, and returns its text.
-    async fn until(&self, path: &str, status: u16, holds: impl Fn(&str) -> bool) -> String {
+    pub(crate) async fn until(&self, path: &str, status: u16, holds: impl Fn(&str) -> bool) -> String {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let (is, text) = self.get(path).await;

@@ -12,7 +12,9 @@ use kube::{Api, Client, Config, ResourceExt as _};
 use qos_operator::check::rights::{Need, RIGHTS};
 use qos_operator::clock::Clock;
 use qos_operator::operator;
+use qos_operator::scope::Namespaces;
 use qos_operator::simulator::settings::Operation;
+use qos_operator::uninstall::drain::LeaseName;
 use qos_operator::uninstall::plan::Settings;
 use qos_operator::uninstall::{Mode, guard};
 use serde_json::{Value, json};
@@ -140,9 +142,10 @@ async fn run_guard(stage: &Stage, config: Config) {
     let settings = Settings {
         mode: Mode::Delete,
         timeout: SignedDuration::from_secs(60),
-        namespace: None,
+        namespaces: Namespaces::default(),
         selector: None,
-        workloads: false,
+        workloads: true,
+        lease: Some(LeaseName { namespace: stage.namespace.clone(), name: account::NAME.to_owned() }),
         delete_provider: Some(stage.provider_name().to_owned()),
         release: "demo".to_owned(),
     };
@@ -182,7 +185,7 @@ fn granted(objects: &[Value]) -> BTreeSet<String> {
 /// `qos-operator check`, which `helm test` runs, asks for these.
 #[test]
 fn the_chart_grants_what_the_command_check_asks_for() {
-    for values in [&[][..], &["--set", "workloads.enabled=false"], &["--set", "watchNamespaces={stadium}"]] {
+    for values in [&[][..], &["--set", "workloads.enabled=false"], &["--set", "watchNamespaces={arena,stadium}"]] {
         let granted = granted(&documents(&render(values)));
         let workloads = !values.contains(&"workloads.enabled=false");
         let needed = RIGHTS.iter().filter(|right| match right.need {

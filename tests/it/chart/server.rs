@@ -25,7 +25,9 @@ async fn restricted_namespace(cluster: &Cluster, name: &str) {
 async fn with_everything() -> &'static Cluster {
     let cluster = cluster().await;
     restricted_namespace(cluster, NAMESPACE).await;
-    restricted_namespace(cluster, "stadium").await;
+    for watched in ["arena", "stadium"] {
+        restricted_namespace(cluster, watched).await;
+    }
     let foreign = tools().parent().unwrap().join("crds");
     let mut apply = cluster.kubectl();
     // Server-side: the definitions are larger than the annotation of a client-side apply may be.

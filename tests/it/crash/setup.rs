@@ -130,7 +130,7 @@ impl Setup {
         let [window, late, requested, skew] = MARGINS;
         let mut flags = vec![
             ("--namespace", namespace.to_owned()),
-            ("--watch-namespace", namespace.to_owned()),
+            ("--watch-namespaces", namespace.to_owned()),
             ("--session-selector", format!("stage={namespace}")),
             ("--send-window", format!("{window}s")),
             ("--late-effect", format!("{}s", late - 1)),

@@ -58,7 +58,7 @@ impl Process {
         std::fs::write(&kubeconfig, stage.cluster.kubeconfig_of(stage.account_token().await).to_string()).unwrap();
         let output = File::options().create(true).append(true).open(log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_qos-operator"));
-        command.args(["--namespace", &stage.namespace, "--watch-namespace", &stage.namespace]);
+        command.args(["--namespace", &stage.namespace, "--watch-namespaces", &stage.namespace]);
         command.arg(format!("--session-selector={LABEL}={}", stage.namespace));
         command.args(["--log-level", "trace", "--log-format", format]);
         command.env("KUBECONFIG", kubeconfig).env("RUST_BACKTRACE", "full").stdin(Stdio::null());

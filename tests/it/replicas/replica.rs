@@ -87,7 +87,7 @@ impl Replicas {
         let (selector, retention) = (format!("stage={namespace}"), format!("{RETENTION}s"));
         let flags = [
             ("--namespace", namespace),
-            ("--watch-namespace", namespace),
+            ("--watch-namespaces", namespace),
             ("--session-selector", &selector),
             ("--pod-name", name),
             ("--lease-name", LEASE),

@@ -4,9 +4,11 @@
 #![cfg(test)]
 
 pub(crate) mod account;
+pub(crate) mod elsewhere;
 pub(crate) mod fault;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod rights;
 pub(crate) mod stage;
 
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, Config, ResourceExt as _};
 use qos_operator::api::{QosProvider, QosProviderStatus, QosSession};
 use qos_operator::clock::Clock;
-use qos_operator::leader::Fence;
+use qos_operator::leader::{Fence, Mandate};
 use qos_operator::metrics::Form;
 use qos_operator::operator::{self, Operator, Settings};
 use qos_operator::session;
@@ -29,7 +29,7 @@ use tokio::sync::OnceCell;
 use super::{Cluster, account, cluster};
 
 /// How long, in real time, a test waits for what must come.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// The label that makes an operator see only its own stage.
 pub(crate) const LABEL: &str = "stage";
 /// The token that the simulator takes.
@@ -52,6 +52,10 @@ pub(crate) struct Stage {
     pub(crate) callback: Option<url::Url>,
     /// How workloads are served, if at all.
     pub(crate) workloads: Option<workload::Settings>,
+    /// Namespaces that the operator watches besides its own.
+    pub(crate) also_watched: Vec<String>,
+    /// What the operator may do; none: all, without an election.
+    pub(crate) mandate: Option<Mandate>,
 }
 
 /// The margins of the protocol as the flags have them by default.
@@ -118,6 +122,8 @@ impl Stage {
             margins: margins(),
             callback: None,
             workloads: None,
+            also_watched: Vec::new(),
+            mandate: None,
         }
     }
 
@@ -136,7 +142,7 @@ impl Stage {
             namespace: self.namespace.clone(),
             key_secret: "qos-operator-key".to_owned(),
             sessions: session::Settings {
-                namespace: Some(self.namespace.clone()),
+                namespaces: self.also_watched.iter().chain([&self.namespace]).cloned().collect(),
                 selector: Some(format!("{LABEL}={}", self.namespace)),
             },
             concurrency: 16,
@@ -148,7 +154,8 @@ impl Stage {
         // Its own client: one that repeats nothing.
         let client = operator::client(self.account().await).unwrap();
         let key = operator::load_key(&client, &settings).await.unwrap();
-        self.operator = Some(operator::start(client, key, Fence::absent(), settings, self.clock.clone()));
+        let mandate = self.mandate.clone().unwrap_or_else(|| Fence::absent().into());
+        self.operator = Some(operator::start(client, key, mandate, settings, self.clock.clone()));
     }
 
     /// How the operator of this stage reaches the API server: by the chart's ServiceAccount, with the rights that the chart grants.

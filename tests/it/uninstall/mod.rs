@@ -19,9 +19,10 @@ fn settings(stage: &Stage, mode: Mode, seconds: i64) -> Settings {
     Settings {
         mode,
         timeout: SignedDuration::from_secs(seconds),
-        namespace: Some(stage.namespace.clone()),
+        namespaces: [stage.namespace.as_str()].into_iter().collect(),
         selector: Some(format!("{LABEL}={}", stage.namespace)),
         workloads: false,
+        lease: None,
         delete_provider: None,
         release: "qos".to_owned(),
     }

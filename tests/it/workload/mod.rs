@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod children;
+mod drain;
 mod examples;
 mod lives;
 mod scale;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use qos_operator::api;
+use qos_operator::leader::drain::DRAINING_ANNOTATION;
 use qos_operator::leader::record::ADDRESS_ANNOTATION;
 use qos_operator::workload::keys;
 
@@ -114,6 +115,12 @@ fn by_the_operator() -> Vec<Row> {
             "Lease",
             "address and port",
             "Where the leader takes the notifications that other replicas received.",
+        ),
+        (
+            of(DRAINING_ANNOTATION),
+            "Lease",
+            "a time",
+            "Written by the uninstall guard: until then nothing is made for Pods and Services, and nothing of theirs is touched.",
         ),
     ]
 }

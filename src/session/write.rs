@@ -9,6 +9,7 @@ use super::context::{ApiError, Context, limited};
 use super::outcome::Note;
 use super::record::AttemptRecord;
 use crate::api::{ATTEMPT_ANNOTATION, FINALIZER, QosSession, QosSessionStatus};
+use crate::trace;
 
 /// The field manager of all writes.
 pub const MANAGER: &str = "qos-operator";
@@ -64,12 +65,39 @@ fn answer(object: &QosSession, written: DeserializeGuard<QosSession>) -> QosSess
     written.0.unwrap_or_else(|invalid| QosSession { metadata: invalid.metadata, ..object.clone() })
 }
 
+/// A patch of a `QosSession`.
+async fn patched<T>(resource: &'static str, patch: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
+    traced("patch", resource, patch).await
+}
+
+/// A bounded write, in a span of its own.
+async fn traced<T>(
+    verb: &'static str,
+    resource: &'static str,
+    call: impl Future<Output = kube::Result<T>>,
+) -> Result<T, ApiError> {
+    let request = trace::Request::write(verb, resource);
+    let written = request.run(limited(call)).await;
+    match &written {
+        Ok(_) => request.ended("Success", true),
+        Err(ApiError::Timeout) => request.ended("Timeout", false),
+        Err(ApiError::Kube(error)) => match &**error {
+            kube::Error::Api(status) => {
+                request.answered(status.code);
+                request.ended("Refused", false);
+            }
+            _ => request.ended("Unanswered", false),
+        },
+    }
+    written
+}
+
 async fn merge(context: &Context, object: &QosSession, mut metadata: Value) -> Result<QosSession, WriteError> {
     metadata["resourceVersion"] = json!(object.metadata.resource_version);
     metadata["uid"] = json!(object.metadata.uid);
     let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let patch = Patch::Merge(json!({ "metadata": metadata }));
-    let written = limited(guarded(context, object).patch(&object.name_any(), &parameters, &patch)).await?;
+    let written = patched("qossessions", guarded(context, object).patch(&object.name_any(), &parameters, &patch)).await?;
     Ok(remember(context, answer(object, written)))
 }
 
@@ -115,7 +143,11 @@ pub async fn status(context: &Context, object: &QosSession, status: &QosSessionS
         "status": status,
     });
     let parameters = PatchParams::apply(MANAGER).force();
-    let written = limited(guarded(context, object).patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))).await?;
+    let written = patched(
+        "qossessions/status",
+        guarded(context, object).patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch)),
+    )
+    .await?;
     let known = QosSession { status: Some(status.clone()), ..object.clone() };
     Ok(remember(context, answer(&known, written)))
 }
@@ -138,7 +170,8 @@ pub async fn events(context: &Context, object: &QosSession, notes: Vec<Note>) {
             secondary: None,
         };
         let reference = object.object_ref(&());
-        if tokio::time::timeout(super::context::API_TIMEOUT, context.recorder.publish(&event, &reference)).await.is_err() {
+        let published = traced("create", "events", context.recorder.publish(&event, &reference)).await;
+        if let Err(ApiError::Timeout) = published {
             tracing::debug!(namespace = object.namespace(), name = object.name_any(), "an Event was not written in time");
         }
     }

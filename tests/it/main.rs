@@ -25,5 +25,6 @@ mod qod;
 mod reasons;
 mod replicas;
 mod support;
+mod traces;
 mod uninstall;
 mod workload;

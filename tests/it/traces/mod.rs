@@ -1,0 +1,54 @@
+//! Traces: what the real operator process sends to a collector, decoded from the bytes that come.
+
+// What clippy allows in tests, it allows in their helpers only under this.
+#![cfg(test)]
+
+mod collector;
+mod life;
+mod privacy;
+mod tap;
+mod trouble;
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use self::collector::Collector;
+use crate::support::process::OperatorProcess;
+use crate::support::stage::{LABEL, Stage};
+
+/// How long, in real time, a test waits for what must come.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Longer than any test: spans come when the process ends, and not before.
+const NEVER: &str = "3600000";
+
+/// An operator that sees nothing but the stage and sends traces to `endpoint` every `delay` milliseconds.
+fn process(stage: &Stage, folder: &std::path::Path, endpoint: &str, delay: &str, more: &[&str]) -> OperatorProcess {
+    let selector = format!("{LABEL}={}", stage.namespace);
+    let flags = [
+        ("--namespace", stage.namespace.as_str()),
+        ("--watch-namespace", &stage.namespace),
+        ("--session-selector", &selector),
+        ("--otlp-endpoint", endpoint),
+    ];
+    let flags =
+        flags.into_iter().flat_map(|(flag, value)| [flag, value]).chain(more.iter().copied()).map(str::to_owned).collect();
+    let environment = [
+        ("OTEL_BSP_SCHEDULE_DELAY", delay),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=lab"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20of-the-collector"),
+        ("POD_NAME", "qos-operator-0"),
+    ];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let kubeconfig: Value = serde_saphyr::from_str(&std::fs::read_to_string(stage.cluster.kubeconfig()).unwrap()).unwrap();
+    OperatorProcess::with_environment(folder, &kubeconfig, flags, environment)
+}
+
+/// Ends it as a kubelet would.
+async fn end(process: &OperatorProcess) -> ExitStatus {
+    process.signal("TERM");
+    let waiting = process.clone();
+    let status = tokio::task::spawn_blocking(move || waiting.wait(PATIENCE)).await.unwrap();
+    status.unwrap_or_else(|| panic!("it does not end: {}", process.log()))
+}

@@ -6,9 +6,9 @@
 mod collector;
 mod life;
 mod privacy;
-mod tap;
 mod trouble;
 
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -24,16 +24,21 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const NEVER: &str = "3600000";
 
 /// An operator that sees nothing but the stage and sends traces to `endpoint` every `delay` milliseconds.
-fn process(stage: &Stage, folder: &std::path::Path, endpoint: &str, delay: &str, more: &[&str]) -> OperatorProcess {
+fn process(stage: &Stage, folder: &Path, endpoint: &str, delay: &str, more: &[&str]) -> OperatorProcess {
+    let kubeconfig = std::fs::read_to_string(stage.cluster.kubeconfig()).unwrap();
+    process_at(&serde_saphyr::from_str(&kubeconfig).unwrap(), stage, folder, endpoint, delay, more)
+}
+
+/// The same, with a kubeconfig.
+fn process_at(kubeconfig: &Value, stage: &Stage, folder: &Path, endpoint: &str, delay: &str, more: &[&str]) -> OperatorProcess {
     let selector = format!("{LABEL}={}", stage.namespace);
     let flags = [
-        ("--namespace", stage.namespace.as_str()),
-        ("--watch-namespace", &stage.namespace),
-        ("--session-selector", &selector),
-        ("--otlp-endpoint", endpoint),
+        ["--namespace", &stage.namespace],
+        ["--watch-namespace", &stage.namespace],
+        ["--session-selector", &selector],
+        ["--otlp-endpoint", endpoint],
     ];
-    let flags =
-        flags.into_iter().flat_map(|(flag, value)| [flag, value]).chain(more.iter().copied()).map(str::to_owned).collect();
+    let flags = flags.as_flattened().iter().chain(more).map(|&flag| flag.to_owned()).collect();
     let environment = [
         ("OTEL_BSP_SCHEDULE_DELAY", delay),
         ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=lab"),
@@ -41,8 +46,7 @@ fn process(stage: &Stage, folder: &std::path::Path, endpoint: &str, delay: &str,
         ("POD_NAME", "qos-operator-0"),
     ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    let kubeconfig: Value = serde_saphyr::from_str(&std::fs::read_to_string(stage.cluster.kubeconfig()).unwrap()).unwrap();
-    OperatorProcess::with_environment(folder, &kubeconfig, flags, environment)
+    OperatorProcess::with_environment(folder, kubeconfig, flags, environment)
 }
 
 /// Ends it as a kubelet would.

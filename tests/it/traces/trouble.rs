@@ -46,7 +46,7 @@ async fn sessions_live_as_ever_where_nobody_listens_and_one_line_tells_it() {
     life(&stage, "camera-13").await;
     assert!(end(&process).await.success(), "{}", process.log());
     let log = process.log();
-    assert_eq!(log.matches("spans").count(), 1, "{log}");
+    assert_eq!(log.matches(LOST).count(), 1, "{log}");
     assert!(!log.contains(&endpoint) && !log.contains("of-the-collector"), "{log}");
     stage.finish().await;
 }

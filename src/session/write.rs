@@ -1,5 +1,6 @@
 //! Writes to a `QosSession`: each carries the resourceVersion that was read, and its answer is the next input.
 
+use futures::FutureExt as _;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::DeserializeGuard;
 use kube::{Resource as _, ResourceExt as _};
@@ -65,20 +66,14 @@ fn answer(object: &QosSession, written: DeserializeGuard<QosSession>) -> QosSess
     written.0.unwrap_or_else(|invalid| QosSession { metadata: invalid.metadata, ..object.clone() })
 }
 
-/// A patch of a `QosSession`.
-async fn patched<T>(resource: &'static str, patch: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
-    traced("patch", resource, patch).await
-}
-
-/// A bounded write, in a span of its own.
-async fn traced<T>(
+/// A bounded write, in a span of its own. No `async fn`: that would hold the future of the call twice, and passes are many.
+fn traced<T>(
     verb: &'static str,
     resource: &'static str,
     call: impl Future<Output = kube::Result<T>>,
-) -> Result<T, ApiError> {
+) -> impl Future<Output = Result<T, ApiError>> {
     let request = trace::Request::write(verb, resource);
-    let written = request.run(limited(call)).await;
-    match &written {
+    request.run(limited(call)).inspect(move |written| match written {
         Ok(_) => request.ended("Success", true),
         Err(ApiError::Timeout) => request.ended("Timeout", false),
         Err(ApiError::Kube(error)) => match &**error {
@@ -88,8 +83,7 @@ async fn traced<T>(
             }
             _ => request.ended("Unanswered", false),
         },
-    }
-    written
+    })
 }
 
 async fn merge(context: &Context, object: &QosSession, mut metadata: Value) -> Result<QosSession, WriteError> {
@@ -97,7 +91,7 @@ async fn merge(context: &Context, object: &QosSession, mut metadata: Value) -> R
     metadata["uid"] = json!(object.metadata.uid);
     let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let patch = Patch::Merge(json!({ "metadata": metadata }));
-    let written = patched("qossessions", guarded(context, object).patch(&object.name_any(), &parameters, &patch)).await?;
+    let written = traced("patch", "qossessions", guarded(context, object).patch(&object.name_any(), &parameters, &patch)).await?;
     Ok(remember(context, answer(object, written)))
 }
 
@@ -143,7 +137,8 @@ pub async fn status(context: &Context, object: &QosSession, status: &QosSessionS
         "status": status,
     });
     let parameters = PatchParams::apply(MANAGER).force();
-    let written = patched(
+    let written = traced(
+        "patch",
         "qossessions/status",
         guarded(context, object).patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch)),
     )
@@ -170,7 +165,8 @@ pub async fn events(context: &Context, object: &QosSession, notes: Vec<Note>) {
             secondary: None,
         };
         let reference = object.object_ref(&());
-        let published = traced("create", "events", context.recorder.publish(&event, &reference)).await;
+        // It is large: in a box, what waits for it is not.
+        let published = traced("create", "events", Box::pin(context.recorder.publish(&event, &reference))).await;
         if let Err(ApiError::Timeout) = published {
             tracing::debug!(namespace = object.namespace(), name = object.name_any(), "an Event was not written in time");
         }

@@ -125,9 +125,9 @@ impl Request {
         ))
     }
 
-    /// Runs `future` within the span.
-    pub(crate) async fn run<F: Future>(&self, future: F) -> F::Output {
-        future.instrument(self.0.clone()).await
+    /// `future`, within the span.
+    pub(crate) fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        future.instrument(self.0.clone())
     }
 
     /// The HTTP status of the answer.

@@ -147,6 +147,7 @@ mod tests {
         let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Arc::new(written.reopen().unwrap()));
         let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter(level).unwrap()));
         tracing::subscriber::with_default(subscriber, || {
+            let _span = tracing::error_span!(target: trace::TARGET, "a span of a trace").entered();
             tracing::warn!(target: "kube_client::client", "text of a Secret");
             tracing::error!(target: "kube_client::client::builder", "their failure");
             tracing::debug!(target: "h2::codec::framed_write", "frame with a token");
@@ -160,9 +161,9 @@ mod tests {
 
     #[test]
     fn no_log_level_makes_a_library_print_bodies_or_headers() {
-        for level in ["trace", "info,kube_client=trace,h2=trace,log=trace,qos_operator=trace"] {
+        for level in ["trace", "info,kube_client=trace,h2=trace,log=trace,otlp=trace,qos_operator=trace"] {
             let printed = printed(level);
-            for kept in ["text of a Secret", "frame with a token", "line of another facade"] {
+            for kept in ["text of a Secret", "frame with a token", "line of another facade", "a span of a trace"] {
                 assert!(!printed.contains(kept), "{level}: {printed}");
             }
             for told in ["their failure", "their news", "our detail", "our news"] {

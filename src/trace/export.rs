@@ -30,8 +30,8 @@ pub enum Error {
     /// The TLS library could not be set up, for want of root certificates for instance.
     #[error("the client for --otlp-endpoint cannot be made")]
     Client(#[source] reqwest::Error),
-    /// A variable of OpenTelemetry asks for what this build has not, such as a compression.
-    #[error("--otlp-endpoint")]
+    /// The exporter takes the endpoint, or a variable of OpenTelemetry, for unusable.
+    #[error("traces cannot be sent to --otlp-endpoint")]
     Exporter(#[source] ExporterBuildError),
 }
 

@@ -9,6 +9,7 @@ use crate::leader::LeaderArguments;
 use crate::notify::NotifyArguments;
 use crate::scope::Namespaces;
 use crate::session::facts::Margins;
+use crate::trace::TraceArguments;
 use crate::uninstall::GuardArguments;
 use crate::workload::args::WorkloadArguments;
 
@@ -76,6 +77,9 @@ pub struct RunArguments {
     /// See [`AdminArguments`].
     #[command(flatten)]
     pub admin: AdminArguments,
+    /// See [`TraceArguments`].
+    #[command(flatten)]
+    pub traces: TraceArguments,
     /// Least severe log lines to print; a filter such as `info,qos_operator=debug` is understood too. Below info only the
     /// operator's own lines are printed: those of its libraries may hold personal data.
     #[arg(long, env = "QOS_LOG_LEVEL", default_value = "info")]

@@ -16,6 +16,7 @@
 //! | [`metrics`], [`admin`] | what is counted, whether the process is well, and the server that tells | `/proc`, its own socket |
 //! | [`check`] | whether the operator could do its work here | API server |
 //! | [`scope`] | in which namespaces the operator acts, and the watches of what is there | API server |
+//! | [`trace`] | the spans of what is done, and their way to a collector | the collector |
 //! | [`vitals`] | what every part reports to | nothing |
 //! | [`simulator`] | a provider to run against | its own sockets |
 //! | [`uninstall`] | what the chart runs before it deletes the operator; its [`uninstall::plan`] is pure | API server |
@@ -46,6 +47,7 @@ pub mod run;
 pub mod scope;
 pub mod session;
 pub mod simulator;
+pub mod trace;
 pub mod uninstall;
 pub mod vitals;
 pub mod workload;

@@ -15,14 +15,15 @@ use crate::notify::front::{Deliver, Front, listener};
 use crate::notify::receiver::{self, Receiver};
 use crate::operator::{self, Operator, Settings};
 use crate::run::Error;
+use crate::trace::Traces;
 use crate::vitals::Vitals;
 use crate::{check, metrics};
 
 /// How long a replica that leaves waits for another one to take the notifications that it still has.
 const HAND_OVER: Duration = Duration::from_secs(3);
 
-/// Runs until a signal, or until the lease is lost.
-pub async fn serve(arguments: &RunArguments) -> Result<(), Error> {
+/// Runs until a signal, or until the lease is lost. What becomes of `traces` is shown in the metrics.
+pub async fn serve(arguments: &RunArguments, traces: Option<&Traces>) -> Result<(), Error> {
     let pace = arguments.leader.pace(arguments.margins.send_window)?;
     let mut signals = Signals::new()?;
     let config = config().await?;
@@ -31,6 +32,9 @@ pub async fn serve(arguments: &RunArguments) -> Result<(), Error> {
     let (of_objects, of_lease) = (client(&config)?, client(&config)?);
     let (settings, clock) = (Settings::from(arguments), Clock::system());
     let vitals = Vitals::new(clock.clone());
+    if let Some(traces) = traces {
+        vitals.metrics.watch_traces(traces.counts());
+    }
     let _admin = admin(arguments, &of_objects, &vitals).await?;
     tokio::select! {
         served = check::at_start(&of_objects) => served?,

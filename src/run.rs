@@ -12,6 +12,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::args::{Arguments, Command, LogFormat, RunArguments};
 use crate::leader::{Loss, PaceError};
+use crate::trace::{self, Traces};
 use crate::{check, crds, replica, uninstall};
 
 /// Why the process ends with a failure.
@@ -29,6 +30,9 @@ pub enum Error {
     /// The log filter is wrong.
     #[error("--log-level: write off, error, warn, info, debug, trace or a filter such as info,qos_operator=debug")]
     LogLevel(#[source] ParseError),
+    /// See [`trace::Error`].
+    #[error(transparent)]
+    Traces(#[from] trace::Error),
     /// See [`check::NotServed`].
     #[error(transparent)]
     NotServed(#[from] check::NotServed),
@@ -88,19 +92,26 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn serve(arguments: &RunArguments) -> Result<(), Error> {
-    logs(arguments)?;
-    replica::serve(arguments).await
+    let traces = Traces::start(&arguments.traces, &arguments.namespace, arguments.leader.identity())?;
+    logs(arguments, traces.as_ref())?;
+    let result = replica::serve(arguments, traces.as_ref()).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    result
 }
 
-fn logs(arguments: &RunArguments) -> Result<(), Error> {
+fn logs(arguments: &RunArguments, traces: Option<&Traces>) -> Result<(), Error> {
     let filter = filter(&arguments.log_level).map_err(Error::LogLevel)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    match arguments.log_format {
-        LogFormat::Text => tracing_subscriber::registry().with(lines.with_ansi(false).with_filter(filter)).init(),
-        LogFormat::Json => tracing_subscriber::registry()
-            .with(lines.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter))
-            .init(),
-    }
+    let lines = match arguments.log_format {
+        LogFormat::Text => lines.with_ansi(false).with_filter(filter).boxed(),
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            lines.map_event_format(trace::Named).with_filter(filter).boxed()
+        }
+    };
+    tracing_subscriber::registry().with(lines).with(traces.map(Traces::layer)).init();
     Ok(())
 }
 
@@ -115,12 +126,14 @@ where
 /// The most that may be printed, whatever `--log-level` says. Phone numbers, addresses, tokens and nonces are private by type only
 /// in our own code: the libraries below it know bodies and headers as mere bytes, and print them at debug and trace (h2 whole
 /// frames, kube-client headers and Statuses). kube-client does so even at warn: of an answer that cannot be decoded the whole
-/// text, which may be that of a Secret. What goes wrong there reaches us as an error, and is told by us.
+/// text, which may be that of a Secret. What goes wrong there reaches us as an error, and is told by us. Spans are for traces, and
+/// never stand before a line.
 fn cap() -> Targets {
     Targets::new()
         .with_default(LevelFilter::INFO)
         .with_target("qos_operator", LevelFilter::TRACE)
         .with_target("kube_client", LevelFilter::ERROR)
+        .with_target(trace::TARGET, LevelFilter::OFF)
 }
 
 #[cfg(test)]
@@ -134,6 +147,7 @@ mod tests {
         let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Arc::new(written.reopen().unwrap()));
         let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter(level).unwrap()));
         tracing::subscriber::with_default(subscriber, || {
+            let _span = tracing::error_span!(target: trace::TARGET, "a span of a trace").entered();
             tracing::warn!(target: "kube_client::client", "text of a Secret");
             tracing::error!(target: "kube_client::client::builder", "their failure");
             tracing::debug!(target: "h2::codec::framed_write", "frame with a token");
@@ -147,9 +161,9 @@ mod tests {
 
     #[test]
     fn no_log_level_makes_a_library_print_bodies_or_headers() {
-        for level in ["trace", "info,kube_client=trace,h2=trace,log=trace,qos_operator=trace"] {
+        for level in ["trace", "info,kube_client=trace,h2=trace,log=trace,otlp=trace,qos_operator=trace"] {
             let printed = printed(level);
-            for kept in ["text of a Secret", "frame with a token", "line of another facade"] {
+            for kept in ["text of a Secret", "frame with a token", "line of another facade", "a span of a trace"] {
                 assert!(!printed.contains(kept), "{level}: {printed}");
             }
             for told in ["their failure", "their news", "our detail", "our news"] {

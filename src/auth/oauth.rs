@@ -17,9 +17,10 @@ use super::subject::Subject;
 use super::transport::Transport;
 use super::wire::{self, Asked, Granted, Request, TokenFault, TokenFaultClass, Unsigned};
 use crate::clock::Clock;
-use crate::metrics::OfProvider;
+use crate::metrics::{OfProvider, grant, token_outcome_of};
 use crate::qod::Legs;
 use crate::qod::{AccessToken, Answer, Operation};
+use crate::trace::{self, Cause};
 
 /// Requests that are under way at once. Each has a connection of its own.
 const MOST_AT_ONCE: usize = 16;
@@ -104,8 +105,8 @@ impl OAuth {
         let (look, errand) = self.shared.cache.lock().look(&key, self.shared.clock.now());
         if let Some(errand) = errand {
             // A task of its own: whoever began it may go away, and others wait for it too.
-            let shared = Arc::clone(&self.shared);
-            tokio::spawn(async move { shared.stop.clone().run_until_cancelled(shared.run(errand)).await });
+            let (shared, cause) = (Arc::clone(&self.shared), Cause::now());
+            tokio::spawn(async move { shared.stop.clone().run_until_cancelled(shared.run(errand, cause)).await });
         }
         match look {
             Look::Now(outcome) => outcome,
@@ -145,12 +146,12 @@ impl Shared {
         }
     }
 
-    async fn run(&self, errand: Errand) {
+    async fn run(&self, errand: Errand, cause: Cause) {
         if let Some(at) = errand.not_before {
             self.clock.sleep_until(at).await;
         }
         let key = errand.key.clone();
-        let (fetched, consent) = match self.fetch(&errand).await {
+        let (fetched, consent) = match cause.of(self.fetch(&errand)).await {
             Ok(Ok(granted)) => (Fetched::Granted(granted), None),
             Ok(Err(consent)) => (Fetched::Asked(consent.next_poll), Some(consent)),
             Err(fetched) => (fetched, None),
@@ -237,11 +238,17 @@ impl Shared {
             return Err(Unmet::NotSent(answer));
         }
         let request = build(&self.client, now).map_err(|Unsigned| fault(TokenFaultClass::Refused(Refusal::Credentials)))?;
-        let answer = match self.transport.send(request).await {
-            Some(received) => read(&received.answer()),
+        let span = trace::Request::token(self.counts.name(), grant(asked));
+        let answer = match span.run(self.transport.send(request)).await {
+            Some(received) => {
+                span.answered(received.answer().status);
+                read(&received.answer())
+            }
             None => Err(TokenFault::new(TokenFaultClass::Unavailable)),
         };
-        self.counts.token_request(asked, answer.as_ref().err().map(|fault| fault.class));
+        let fault = answer.as_ref().err().map(|fault| fault.class);
+        span.ended(token_outcome_of(fault), matches!(fault, None | Some(TokenFaultClass::Pending | TokenFaultClass::SlowDown)));
+        self.counts.token_request(asked, fault);
         answer.map_err(Unmet::Fault)
     }
 }

@@ -11,6 +11,7 @@ mod process;
 mod provider;
 mod sessions;
 mod shown;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,12 +26,14 @@ use prometheus_client::registry::Registry;
 pub use api_server::counted;
 pub use passes::{Pass, PassResult};
 pub use provider::OfProvider;
+pub(crate) use provider::{grant, outcome_of, token_outcome_of};
 
 use crate::admin::Health;
 use crate::api::QosSession;
 use crate::clock::Clock;
 use crate::notify::receiver::Counters;
 use crate::session::context::Context;
+use crate::trace;
 
 /// What all names of ours begin with.
 pub const PREFIX: &str = "qos_operator";
@@ -152,9 +155,15 @@ impl Metrics {
         self.register(|registry| registry.register_collector(Box::new(collector)));
     }
 
+    /// From now on what became of spans is shown.
+    pub fn watch_traces(&self, counts: Arc<trace::Counts>) {
+        self.register(|registry| registry.register_collector(Box::new(traces::Traces(counts))));
+    }
+
     /// What is counted of the provider of that name; it begins at nothing.
     pub fn provider(&self, name: &str) -> Arc<OfProvider> {
-        Arc::clone(self.0.shared.providers.lock().entry(name.to_owned()).or_default())
+        let mut providers = self.0.shared.providers.lock();
+        Arc::clone(providers.entry(name.to_owned()).or_insert_with(|| Arc::new(OfProvider::new(name))))
     }
 
     /// The provider is gone, and with it what was counted of it.

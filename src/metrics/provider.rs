@@ -23,6 +23,7 @@ const ABANDONED: &str = "Abandoned";
 /// What is counted of one provider.
 #[derive(Debug, Default)]
 pub struct OfProvider {
+    name: String,
     calls: Mutex<Calls>,
     tokens: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     in_flight: AtomicI64,
@@ -52,6 +53,16 @@ pub(super) struct Counted {
 }
 
 impl OfProvider {
+    /// Nothing yet, of the provider of that name.
+    pub(super) fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// The provider's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A call begins.
     pub(crate) fn call<'a>(&'a self, operation: Operation, clock: &'a Clock) -> Call<'a> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -60,7 +71,7 @@ impl OfProvider {
 
     /// A request to the token endpoint has ended; `fault`: why there is no token.
     pub(crate) fn token_request(&self, asked: Asked, fault: Option<TokenFaultClass>) {
-        let outcome = fault.map_or(SUCCESS, token_outcome);
+        let outcome = token_outcome_of(fault);
         *self.tokens.lock().entry((grant(asked), outcome)).or_default() += 1;
     }
 
@@ -78,10 +89,8 @@ impl OfProvider {
 impl Call<'_> {
     /// The call has ended. What the API's generation cannot say was not sent, and is no call.
     pub(crate) fn ended<T>(mut self, answer: &Result<T, Fault>) {
-        match answer {
-            Ok(_) => self.count(SUCCESS),
-            Err(Fault { class: FaultClass::NotExpressible { .. }, .. }) => {}
-            Err(fault) => self.count(fault.class.name()),
+        if !matches!(answer, Err(Fault { class: FaultClass::NotExpressible { .. }, .. })) {
+            self.count(outcome_of(answer));
         }
         self.told = true;
     }
@@ -103,8 +112,18 @@ impl Drop for Call<'_> {
     }
 }
 
+/// The label of an answer.
+pub(crate) fn outcome_of<T>(answer: &Result<T, Fault>) -> &'static str {
+    answer.as_ref().err().map_or(SUCCESS, |fault| fault.class.name())
+}
+
+/// The label of what a request for a token came to; `fault`: why there is no token.
+pub(crate) fn token_outcome_of(fault: Option<TokenFaultClass>) -> &'static str {
+    fault.map_or(SUCCESS, token_outcome)
+}
+
 /// The label of a request for a token.
-const fn grant(asked: Asked) -> &'static str {
+pub(crate) const fn grant(asked: Asked) -> &'static str {
     match asked {
         Asked::ClientCredentials => "ClientCredentials",
         Asked::JwtBearer => "JwtBearer",

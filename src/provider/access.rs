@@ -10,8 +10,9 @@ use super::limits::{Limits, Permit};
 use super::snapshot::Provider;
 use crate::auth::{self, NoToken, Subject, Tokens};
 use crate::clock::Clock;
-use crate::metrics::OfProvider;
+use crate::metrics::{OfProvider, outcome_of};
 use crate::qod::{AccessToken, Client, Fault, FaultClass, Field, Generation, Operation, QosStatus, Reason, SessionInfo};
+use crate::trace;
 
 /// A client and where its tokens come from. Made anew where the spec or a Secret changes.
 #[derive(Clone, Debug)]
@@ -67,14 +68,14 @@ impl Access {
         ask: impl Fn(Client, AccessToken) -> F,
     ) -> Result<T, Fault> {
         let Ticket { subject, operation, token, _permit } = ticket;
-        let answer = self.counted(operation, clock, ask(self.client.clone(), token.clone())).await;
+        let answer = self.counted(operation, 1, clock, ask(self.client.clone(), token.clone())).await;
         if !refuses_credentials(&answer) {
             return answer;
         }
         self.tokens.refused(subject.as_ref(), operation, &token);
         match self.tokens.get(subject.as_ref(), operation).await {
             Ok(fresh) if fresh != token && may_repeat() => {
-                let answer = self.counted(operation, clock, ask(self.client.clone(), fresh.clone())).await;
+                let answer = self.counted(operation, 2, clock, ask(self.client.clone(), fresh.clone())).await;
                 if refuses_credentials(&answer) {
                     self.tokens.refused(subject.as_ref(), operation, &fresh);
                 }
@@ -88,11 +89,14 @@ impl Access {
     async fn counted<T>(
         &self,
         operation: Operation,
+        attempt: u8,
         clock: &Clock,
         call: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
         let counted = self.counts.call(operation, clock);
-        let answer = call.await;
+        let request = trace::Request::call(self.counts.name(), operation.as_str(), attempt);
+        let answer = request.run(call).await;
+        request.ended(outcome_of(&answer), answer.is_ok());
         counted.ended(&answer);
         answer
     }

@@ -12,6 +12,7 @@ use super::settings::{Settings, SettingsError};
 use super::wire::{Api, Request};
 use crate::clock::Clock;
 use crate::http::{Connections, Received};
+use crate::trace;
 
 /// Since 0.11; the provider echoes it and logs it, so that a request can be found there.
 const X_CORRELATOR: &str = "x-correlator";
@@ -68,12 +69,14 @@ impl Transport {
         }
         if let Some(correlator) = correlator {
             tracing::debug!(operation = operation.as_str(), %correlator, "request to the provider");
+            trace::correlated(&correlator);
             builder = builder.header(X_CORRELATOR, correlator.to_string());
         }
         if let Some(body) = &request.body {
             builder = builder.json(body.expose());
         }
         let response = builder.send().await.map_err(|error| unanswered(operation, &error))?;
+        trace::answered(response.status().as_u16());
         Ok(Received::from(response, &self.clock).await)
     }
 

@@ -48,6 +48,7 @@ use kube_runtime::controller::{Action, Config, Controller};
 use kube_runtime::reflector::ObjectRef;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use self::claims::{Claim, Object};
 pub use self::context::Context;
@@ -63,6 +64,7 @@ use crate::clock::later;
 use crate::metrics::PassResult;
 use crate::qod::FaultClass;
 use crate::scope::Namespaces;
+use crate::trace;
 
 /// How long shutdown waits for passes to end, and then for creates whose answer is not recorded yet: together longer than a
 /// provider's request time-out by default.
@@ -167,7 +169,9 @@ async fn in_turn(watched: Arc<QosSession>, context: Arc<Context>) -> Result<Acti
     } else {
         object
     };
-    let result = pass(&context, object).await;
+    let span = trace::pass(&key.namespace, &key.name, &key.uid);
+    let result = pass(&context, object).instrument(span.clone()).await;
+    trace::ended(&span, PassResult::of(&result));
     counted.ended(PassResult::of(&result));
     match result {
         Ok(()) => {}
@@ -203,6 +207,10 @@ async fn pass(context: &Arc<Context>, object: QosSession) -> Result<(), WriteErr
     let decision = decide::decide(&observation.goal, &observation.past, &observation.observed, observation.now);
     tracing::debug!(namespace = %observation.key.namespace, name = %observation.key.name, row = ?decision.row, "decided");
     context.vitals.metrics.decided(decision.row);
+    trace::decided(
+        decision.row,
+        observation.home.as_ref().or(observation.provider.as_ref()).map(|provider| provider.name.as_str()),
+    );
     tell_others(context, &object, &observation, &decision);
 
     let acted = act::act(context, object, &observation, &decision).await?;
@@ -231,6 +239,9 @@ async fn pass(context: &Arc<Context>, object: QosSession) -> Result<(), WriteErr
         write::events(context, &object, next.notes).await;
     }
     remember(context, &observation, &decision, &acted.effect, &object, wrote);
+    if let Some(Ok(reason)) = object.status.as_ref().map(|status| status::ready_reason(status).parse()) {
+        trace::told(reason);
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Writes to a `QosSession`: each carries the resourceVersion that was read, and its answer is the next input.
 
+use futures::FutureExt as _;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::DeserializeGuard;
 use kube::{Resource as _, ResourceExt as _};
@@ -9,6 +10,7 @@ use super::context::{ApiError, Context, limited};
 use super::outcome::Note;
 use super::record::AttemptRecord;
 use crate::api::{ATTEMPT_ANNOTATION, FINALIZER, QosSession, QosSessionStatus};
+use crate::trace;
 
 /// The field manager of all writes.
 pub const MANAGER: &str = "qos-operator";
@@ -64,12 +66,32 @@ fn answer(object: &QosSession, written: DeserializeGuard<QosSession>) -> QosSess
     written.0.unwrap_or_else(|invalid| QosSession { metadata: invalid.metadata, ..object.clone() })
 }
 
+/// A bounded write, in a span of its own. No `async fn`: that would hold the future of the call twice, and passes are many.
+fn traced<T>(
+    verb: &'static str,
+    resource: &'static str,
+    call: impl Future<Output = kube::Result<T>>,
+) -> impl Future<Output = Result<T, ApiError>> {
+    let request = trace::Request::write(verb, resource);
+    request.run(limited(call)).inspect(move |written| match written {
+        Ok(_) => request.ended("Success", true),
+        Err(ApiError::Timeout) => request.ended("Timeout", false),
+        Err(ApiError::Kube(error)) => match &**error {
+            kube::Error::Api(status) => {
+                request.answered(status.code);
+                request.ended("Refused", false);
+            }
+            _ => request.ended("Unanswered", false),
+        },
+    })
+}
+
 async fn merge(context: &Context, object: &QosSession, mut metadata: Value) -> Result<QosSession, WriteError> {
     metadata["resourceVersion"] = json!(object.metadata.resource_version);
     metadata["uid"] = json!(object.metadata.uid);
     let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let patch = Patch::Merge(json!({ "metadata": metadata }));
-    let written = limited(guarded(context, object).patch(&object.name_any(), &parameters, &patch)).await?;
+    let written = traced("patch", "qossessions", guarded(context, object).patch(&object.name_any(), &parameters, &patch)).await?;
     Ok(remember(context, answer(object, written)))
 }
 
@@ -115,7 +137,12 @@ pub async fn status(context: &Context, object: &QosSession, status: &QosSessionS
         "status": status,
     });
     let parameters = PatchParams::apply(MANAGER).force();
-    let written = limited(guarded(context, object).patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))).await?;
+    let written = traced(
+        "patch",
+        "qossessions/status",
+        guarded(context, object).patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch)),
+    )
+    .await?;
     let known = QosSession { status: Some(status.clone()), ..object.clone() };
     Ok(remember(context, answer(&known, written)))
 }
@@ -138,7 +165,9 @@ pub async fn events(context: &Context, object: &QosSession, notes: Vec<Note>) {
             secondary: None,
         };
         let reference = object.object_ref(&());
-        if tokio::time::timeout(super::context::API_TIMEOUT, context.recorder.publish(&event, &reference)).await.is_err() {
+        // It is large: in a box, what waits for it is not.
+        let published = traced("create", "events", Box::pin(context.recorder.publish(&event, &reference))).await;
+        if let Err(ApiError::Timeout) = published {
             tracing::debug!(namespace = object.namespace(), name = object.name_any(), "an Event was not written in time");
         }
     }

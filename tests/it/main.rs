@@ -28,5 +28,6 @@ mod replicas;
 mod scale;
 mod scope;
 mod support;
+mod traces;
 mod uninstall;
 mod workload;

@@ -81,6 +81,12 @@ containers:
       {{- end }}
       - --log-level={{ .Values.log.level }}
       - --log-format={{ .Values.log.format }}
+      {{- with .Values.tracing }}
+      {{- if .endpoint }}
+      - --otlp-endpoint={{ .endpoint }}
+      - --trace-ratio={{ .ratio }}
+      {{- end }}
+      {{- end }}
       {{- with .Values.extraArgs }}
       {{- toYaml . | nindent 6 }}
       {{- end }}

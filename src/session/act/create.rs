@@ -24,6 +24,7 @@ use crate::session::record::{self, AttemptRecord};
 use crate::session::rules::Rules;
 use crate::session::sink::{self, Mark, ObjectKey};
 use crate::session::write::{self, WriteError};
+use crate::trace::Cause;
 
 /// The record of a send to `provider`.
 pub(super) fn record_of(
@@ -122,11 +123,11 @@ pub(super) async fn send(
         subject,
         request,
     };
-    let carried = context.tasks.spawn(async move {
+    let carried = context.tasks.spawn(Cause::now().of(async move {
         let effect = task.post(attempt_at, ticket).await;
         let object = task.record(object, &effect).await;
         (effect, object)
-    });
+    }));
     match carried.await {
         Ok((effect, object)) => {
             let recorded = matches!(effect, Effect::Created { .. } | Effect::NotCreated { .. });

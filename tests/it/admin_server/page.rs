@@ -35,9 +35,14 @@ async fn busy(prefix: &str) -> Busy {
     let other = format!("{}-other", stage.namespace);
     stage.provider_named(&other, json!({ "auth": { "staticToken": { "tokenSecretRef": { "name": "missing" } } } })).await;
     let folder = tempfile::tempdir().unwrap();
-    let more =
-        ["--admin-listen", "127.0.0.1:0", "--notify-listen", "127.0.0.1:0", "--callback-url", "https://qos.example.com/notify"];
-    let flags = flags(&stage).into_iter().chain(more.map(str::to_owned)).collect();
+    let more = [
+        ["--admin-listen", "127.0.0.1:0"],
+        ["--notify-listen", "127.0.0.1:0"],
+        ["--callback-url", "https://qos.example.com/notify"],
+        // Nobody is there: what becomes of spans is counted all the same.
+        ["--otlp-endpoint", "http://127.0.0.1:9"],
+    ];
+    let flags = flags(&stage).into_iter().chain(more.into_iter().flatten().map(str::to_owned)).collect();
     let process = OperatorProcess::new(folder.path(), &stage.cluster.kubeconfig_of(stage.account_token().await), flags);
     process.start();
     let serving = Serving::of_process(&process).await;

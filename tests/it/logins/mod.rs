@@ -32,7 +32,7 @@ const CREDENTIALS: &str = "provider-credentials";
 /// A phone that the tests use where one is enough.
 const PHONE: &str = "+447700900112";
 /// Everything that the API asks for from 0.11 on.
-const SCOPE: &str = "quality-on-demand:sessions:create quality-on-demand:sessions:read quality-on-demand:sessions:update \
+pub(crate) const SCOPE: &str = "quality-on-demand:sessions:create quality-on-demand:sessions:read quality-on-demand:sessions:update \
                      quality-on-demand:sessions:delete quality-on-demand:sessions:retrieve-by-device qos-profiles:read";
 
 /// The kinds of `spec.auth` that ask for tokens.

@@ -80,7 +80,12 @@ fn what_the_page_on_providers_shows_stands_in_an_example() {
     let blocks = blocks(PROVIDERS);
     assert!(blocks.len() >= 5, "only {} excerpts", blocks.len());
     for block in blocks {
-        assert!(examples.iter().any(|(_, text)| text.contains(&block)), "no example has these lines:\n{block}");
+        let (place, lines) = block.split_once('\n').unwrap();
+        // What is under `spec.auth` stands four blanks further right in the whole object.
+        let path = place.strip_prefix("# QosProvider, ").unwrap_or_else(|| panic!("where does this stand?\n{block}"));
+        let indent = "  ".repeat(path.split('.').count());
+        let lines: String = lines.lines().flat_map(|line| [&indent, line, "\n"]).collect();
+        assert!(examples.iter().any(|(_, text)| text.contains(&lines)), "no example has these lines:\n{lines}");
     }
     for (name, _) in files("examples/providers", 7) {
         assert!(PROVIDERS.contains(&name), "docs/providers.md does not name {name}");

@@ -414,6 +414,8 @@ impl Stage {
 
     /// The Events on the object: type, reason, note; in order of their time.
     pub(crate) async fn events(&self, name: &str) -> Vec<(String, String, String)> {
+        // A pass writes the status first.
+        self.settled().await;
         let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
         let mut list = events.list(&ListParams::default()).await.unwrap().items;
         list.retain(|event| event.regarding.as_ref().is_some_and(|r| r.name.as_deref() == Some(name)));

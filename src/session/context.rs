@@ -93,11 +93,6 @@ impl Context {
         rand::random()
     }
 
-    /// The object's identity.
-    pub fn key_of(&self, object: &QosSession) -> Object {
-        Object::of(object)
-    }
-
     /// The object's age.
     pub fn created(&self, object: &QosSession) -> Timestamp {
         object.metadata.creation_timestamp.as_ref().map_or_else(|| self.clock.now(), |at| at.0)
@@ -127,7 +122,7 @@ impl Context {
     /// An object appeared in the watch for the first time: what it holds and wants, as far as it tells by itself. Its own pass makes
     /// this exact.
     pub fn appeared(&self, object: &QosSession) {
-        let key = self.key_of(object);
+        let key = Object::of(object);
         self.inbox.appeared(ObjectKey::of(&self.operator_key, &key.uid), &key);
         let now = self.clock.now();
         let (past, parsed) = past::read(object);

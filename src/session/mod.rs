@@ -157,7 +157,7 @@ async fn reconcile(watched: Arc<QosSession>, context: Arc<Context>) -> Result<Ac
 
 /// One pass; its end sets the object's timer.
 async fn in_turn(watched: Arc<QosSession>, context: Arc<Context>) -> Result<Action, Error> {
-    let key = context.key_of(&watched);
+    let key = Object::of(&watched);
     let counted = context.vitals.metrics.pass();
     let object = context.memories.newest(&key.uid, QosSession::clone(&watched));
     drop(watched);
@@ -171,8 +171,9 @@ async fn in_turn(watched: Arc<QosSession>, context: Arc<Context>) -> Result<Acti
     };
     let span = trace::pass(&key.namespace, &key.name, &key.uid);
     let result = pass(&context, object).instrument(span.clone()).await;
-    trace::ended(&span, PassResult::of(&result));
-    counted.ended(PassResult::of(&result));
+    let ended = PassResult::of(&result);
+    trace::ended(&span, ended);
+    counted.ended(ended);
     match result {
         Ok(()) => {}
         Err(WriteError::Gone) => context.vanished(&key),
@@ -334,6 +335,6 @@ fn remember(
 impl Context {
     /// For tests: the timer of an object by its name.
     pub fn timer_of(&self, object: &QosSession) -> Option<k8s_openapi::jiff::Timestamp> {
-        self.timers.get(&self.key_of(object))
+        self.timers.get(&Object::of(object))
     }
 }

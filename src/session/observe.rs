@@ -78,7 +78,7 @@ pub struct Observation {
 /// Observes `object`.
 pub async fn observe(context: &Context, object: &QosSession, desired: &Desired) -> Observation {
     let now = context.clock.now();
-    let key = context.key_of(object);
+    let key = Object::of(object);
     let (past, parsed) = past::read(object);
     let status_provider = object.status.as_ref().and_then(|status| status.provider.as_ref());
     let open = bounds::open(&past, now);

@@ -69,7 +69,7 @@ impl Serving {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
-    async fn scrape(&self) -> Scrape {
+    pub(crate) async fn scrape(&self) -> Scrape {
         let (status, text) = self.get("/metrics").await;
         assert_eq!(status, 200, "{text}");
         Scrape::read(&text)

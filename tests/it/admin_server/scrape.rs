@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One scrape.
-pub(super) struct Scrape {
+pub(crate) struct Scrape {
     text: String,
     /// Type by name, as the lines `# TYPE` say.
     pub(super) types: BTreeMap<String, String>,
@@ -48,7 +48,7 @@ impl Scrape {
     }
 
     /// The sum of the series of that name with these labels, among others; none: there is no such series.
-    pub(super) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         self.of(name, labels).map(|series| series.value).reduce(|one, other| one + other)
     }
 

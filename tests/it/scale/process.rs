@@ -5,7 +5,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::support::process::OperatorProcess;
+use crate::admin_server::Serving;
+use crate::support::process::{OperatorProcess, memory};
 use crate::support::stage::{LABEL, Stage};
 
 /// How long the count of sessions may stay as it is.
@@ -13,7 +14,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) struct Watched {
     process: OperatorProcess,
-    metrics: String,
+    serving: Serving,
     _folder: TempDir,
 }
 
@@ -31,17 +32,8 @@ impl Watched {
         let flags = flags.iter().map(|(flag, value)| format!("{flag}={value}")).collect();
         let process = OperatorProcess::new(folder.path(), &stage.cluster.kubeconfig_of(stage.account_token().await), flags);
         process.start();
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let log = process.log();
-            let line = log.lines().find(|line| line.contains("metrics and health are served"));
-            if let Some((_, address)) = line.and_then(|line| line.split_once("address=")) {
-                let metrics = format!("http://{}/metrics", address.trim());
-                return Self { process, metrics, _folder: folder };
-            }
-            assert!(Instant::now() < deadline, "it does not listen: {log}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let serving = Serving::of_process(&process).await;
+        Self { process, serving, _folder: folder }
     }
 
     /// Ends it as a kubelet would.
@@ -52,13 +44,16 @@ impl Watched {
 
     /// Returns when its own count of sessions that are AVAILABLE is that.
     pub(super) async fn available(&self, wanted: usize) {
-        let (mut before, mut deadline) = (0, Instant::now() + PATIENCE);
+        let wanted = f64::from(u32::try_from(wanted).unwrap());
+        let (mut before, mut deadline) = (0.0, Instant::now() + PATIENCE);
         loop {
-            let found = self.count().await;
-            if found == wanted {
+            let scrape = self.serving.scrape().await;
+            let found = scrape.sum("qos_operator_sessions", &[("qos_status", "AVAILABLE")]).unwrap_or_default();
+            if found >= wanted {
+                assert!(found <= wanted, "{found} are AVAILABLE, and {wanted} were made");
                 return;
             }
-            if found != before {
+            if found > before {
                 (before, deadline) = (found, Instant::now() + PATIENCE);
             }
             assert!(Instant::now() < deadline, "{found} of {wanted} are AVAILABLE: {}", self.process.log());
@@ -67,17 +62,9 @@ impl Watched {
         }
     }
 
-    async fn count(&self) -> usize {
-        let page = reqwest::get(&self.metrics).await.unwrap().text().await.unwrap();
-        let lines = page.lines().filter(|line| line.starts_with("qos_operator_sessions{") && line.contains("\"AVAILABLE\""));
-        lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<usize>().unwrap()).sum()
-    }
-
     /// A line of /proc/PID/status, in kB; none where there is no such file.
     pub(super) fn memory(&self, line: &str) -> Option<u32> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
-        let value = status.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':'))?;
-        value.trim().trim_end_matches(" kB").parse().ok()
+        memory(self.process.id(), line)
     }
 
     /// Seconds of processor time since `before`, which this returned too; 0 where there is no /proc.

@@ -146,6 +146,13 @@ impl Drop for Inner {
     }
 }
 
+/// A line of /proc/PID/status, in kB; none where there is no such file.
+pub(crate) fn memory(id: u32, line: &str) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let value = status.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':'))?;
+    value.trim().trim_end_matches(" kB").parse().ok()
+}
+
 fn kill(child: Option<Child>) {
     if let Some(mut child) = child {
         // An error means that it is dead already.

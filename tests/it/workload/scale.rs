@@ -17,6 +17,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{USUAL, annotations};
+use crate::support::process::memory;
 use crate::support::{in_repository, stdout_of};
 
 /// The user that the operator is.
@@ -53,11 +54,8 @@ impl Process {
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
-    /// A line of /proc/PID/status, in kB; none where there is no such file.
-    fn memory(&self, line: &str) -> Option<usize> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
-        let value = status.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':'))?;
-        value.trim().trim_end_matches(" kB").parse().ok()
+    fn memory(&self, line: &str) -> Option<u32> {
+        memory(self.0.id(), line)
     }
 }
 
